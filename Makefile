@@ -1,0 +1,67 @@
+# The commands of the project. `make` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+SOURCES := automation strategies hyperopts tests
+
+export UV_LINK_MODE ?= copy
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-long prove check lint fmt types layers bench docs lock clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## install everything into .venv; then .venv/bin/freqfleet works
+
+$(READY): requirements/lock.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/lock.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+test: setup check  ## every check, and the tests of the first tier (<= 15 min on 2 cores)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-long: setup  ## a seeded sample of the long suites (<= 40 min on 2 cores)
+	$(BIN)/python -m pytest -m long
+
+prove: setup  ## the full counts; resumable
+	$(BIN)/python -m pytest -m prove
+
+check: lint types layers  ## ruff, mypy, import layers, spelling, workflows
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/yamllint --strict .
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/deptry .
+
+types: setup
+	$(BIN)/mypy
+
+layers: setup
+	$(BIN)/lint-imports
+
+fmt: setup  ## format the code
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+bench: setup  ## measure the figures of docs/reference/benchmarks.md
+	$(BIN)/python -m pytest -m bench tests/bench -s
+
+docs: setup  ## make the generated reference pages and the JSON schema anew
+	$(BIN)/python -m automation.docs
+
+lock: setup  ## pin every dependency anew
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command 'make lock' -o requirements/lock.txt
+	grep -A 40 '^uv==' requirements/lock.txt | sed -n '1p;2,/^[a-z]/{/^    --hash/p}' > requirements/uv.txt
+
+clean:  ## remove what setup and the tools made; user_data stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

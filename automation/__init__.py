@@ -1,0 +1,1 @@
+"""Freqfleet's sidecar: it runs beside Freqtrade and speaks to bots only from outside."""

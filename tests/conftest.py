@@ -1,0 +1,51 @@
+"""Where tests find real data and recorded responses, and when a skip is a failure.
+
+`FREQFLEET_DATA` and `FREQFLEET_FIXTURES` name the folders; without them the sibling folder
+`shared` is tried. With `FREQFLEET_NO_SKIPS=1` (set in CI) a test that would be skipped fails.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+def _folder(variable: str, default: Path) -> Path:
+    return Path(os.environ.get(variable, default)).resolve()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """A Freqtrade data folder with real Binance futures candles."""
+    folder = _folder("FREQFLEET_DATA", SHARED / "data")
+    if not (folder / "futures").is_dir():
+        pytest.skip(f"no real candles at {folder}; set FREQFLEET_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fixtures_dir() -> Path:
+    """Recorded and documented exchange and bot responses."""
+    folder = _folder("FREQFLEET_FIXTURES", SHARED / "fixtures")
+    if not folder.is_dir():
+        pytest.skip(f"no recorded responses at {folder}; set FREQFLEET_FIXTURES")
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Turn a skip into a failure where everything is meant to be installed."""
+    report = yield
+    if report.skipped and os.environ.get("FREQFLEET_NO_SKIPS") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be skipped: {report.longrepr}"
+    return report
