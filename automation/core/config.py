@@ -1,0 +1,249 @@
+"""The desired fleet, as `configs/fleet.yaml` describes it.
+
+Frozen pydantic models; unknown keys are refused, every field has a description, and its unit
+where it has one. What contradicts itself is refused here, never adjusted. Freqtrade's own JSON
+stays Freqtrade's: this model only says which files are layered. Read by `core.configfile`;
+the reference page and the JSON schema are generated from it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from automation.core.secrets import SecretRef
+
+BotName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Pair = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+/[A-Z0-9]+:[A-Z0-9]+$")]
+Port = Annotated[int, Field(ge=1024, le=65535)]
+
+
+class Mode(StrEnum):
+    """What a bot's orders are."""
+
+    DRY_RUN = "dry-run"
+    LIVE = "live"
+
+
+class Venue(StrEnum):
+    """Where a fleet's market is."""
+
+    SIMULATOR = "simulator"
+    BINANCE = "binance"
+
+
+class Profile(StrEnum):
+    """How much risk the pack's strategies may take."""
+
+    CONSERVATIVE = "conservative"
+    MODERATE = "moderate"
+    AGGRESSIVE = "aggressive"
+
+
+class Strict(BaseModel):
+    """Frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Account(Strict):
+    """One account at the exchange, seen through one API key."""
+
+    key: SecretRef = Field(description="API key, as a reference: env:NAME or file:PATH.")
+    secret: SecretRef = Field(description="API secret, as a reference: env:NAME or file:PATH.")
+    capital_usdt: float = Field(
+        gt=0, description="What the account holds, in USDT; its bots' capital must fit in."
+    )
+
+
+class SimulatorSettings(Strict):
+    """The market that the fleet's own simulator offers."""
+
+    data: Path | None = Field(
+        None, description="Freqtrade data folder to replay; without it the market is synthetic."
+    )
+    at: datetime | None = Field(
+        None, description="Instant in the data that becomes now; without it data keep their dates."
+    )
+    seed: int = Field(1, ge=0, description="Seed of the synthetic market.")
+    port: Port | None = Field(None, description="TCP port on loopback; without it a free one.")
+
+
+class Exchange(Strict):
+    """Where the fleet trades."""
+
+    venue: Venue = Field(Venue.SIMULATOR, description="`simulator` or `binance` (USDT perpetuals).")
+    margin_mode: Literal["isolated", "cross"] = Field(
+        "isolated", description="Margin mode of every position."
+    )
+    simulator: SimulatorSettings = Field(
+        SimulatorSettings(), description="The simulator's market, where the venue is `simulator`."
+    )
+    accounts: dict[str, Account] = Field(
+        {}, description="Accounts by name; live bots name the one they trade on."
+    )
+
+
+class Telegram(Strict):
+    """Freqtrade's own Telegram bot, for one bot of the fleet."""
+
+    token: SecretRef = Field(description="Bot token, as a reference: env:NAME or file:PATH.")
+    chat_id: SecretRef = Field(description="Chat to write to, as a reference.")
+
+
+class Resources(Strict):
+    """What one bot may use of its machine."""
+
+    memory_mb: int | None = Field(None, ge=256, description="Memory limit, in MB.")
+    cpus: float | None = Field(None, gt=0, description="CPU limit, in cores.")
+    nice: int = Field(0, ge=0, le=19, description="Niceness of the bot's process.")
+
+
+class Bot(Strict):
+    """One Freqtrade process. Every field but `name` can stand in `defaults`."""
+
+    name: BotName = Field(description="Lower-case name, unique in the fleet: a-z, 0-9 and dashes.")
+    strategy: str = Field(min_length=1, description="Class name of the strategy.")
+    strategy_path: Path | None = Field(
+        None, description="Folder with the strategy; without it the pack's own."
+    )
+    configs: tuple[Path, ...] = Field(
+        (), description="Freqtrade configuration files, layered in order over the fleet's base."
+    )
+    mode: Mode = Field(Mode.DRY_RUN, description="`dry-run`, or `live`: real orders, real money.")
+    account: str | None = Field(
+        None, description="Name of the account in `exchange.accounts`; needed when live."
+    )
+    profile: Profile = Field(Profile.MODERATE, description="Risk profile of the pack's strategies.")
+    capital_usdt: float = Field(
+        1000.0, gt=0, description="Capital this bot may use, in USDT (its wallet in dry-run)."
+    )
+    stake_usdt: float | Literal["unlimited"] = Field(
+        "unlimited", description="Stake a trade, in USDT, or `unlimited`: capital over open slots."
+    )
+    max_open_trades: int = Field(3, ge=1, description="Trades open at the same time.")
+    pairs: tuple[Pair, ...] = Field(
+        (), description="Pairs, like BTC/USDT:USDT; without them those of the configurations."
+    )
+    timeframe: str | None = Field(None, description="Candle length; without it the strategy's.")
+    runner: Literal["process"] = Field("process", description="How the bot runs.")
+    api_port: Port | None = Field(
+        None, description="Port of the bot's REST API on loopback; without it a free one, kept."
+    )
+    database: Path | None = Field(
+        None, description="SQLite database to go on with; without it one of the fleet's own."
+    )
+    telegram: Telegram | None = Field(None, description="Freqtrade's Telegram bot; one per token.")
+    resources: Resources = Field(Resources(), description="Limits of the process.")
+    starts: bool = Field(True, description="Whether `up` starts it.")
+
+    @model_validator(mode="after")
+    def _stake_fits(self) -> Self:
+        if self.stake_usdt != "unlimited" and self.stake_usdt > self.capital_usdt:
+            raise ValueError(
+                f"stake_usdt {self.stake_usdt:g} is more than capital_usdt {self.capital_usdt:g}; "
+                "lower the stake or raise the capital"
+            )
+        return self
+
+
+class Fleet(Strict):
+    """The whole of fleet.yaml, after `defaults` have been laid under each bot."""
+
+    fleet: BotName = Field(description="The fleet's name: a-z, 0-9 and dashes.")
+    exchange: Exchange = Field(Exchange(), description="Where the fleet trades.")
+    bots: tuple[Bot, ...] = Field(min_length=1, description="The bots, in the order they start.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lay_defaults(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("bots"), list):
+            return raw
+        defaults = raw.get("defaults") or {}
+        if not isinstance(defaults, dict):
+            raise ValueError("defaults must be a mapping of bot fields")  # noqa: TRY004
+        if "name" in defaults:
+            raise ValueError("defaults cannot hold a name; give each bot its own")
+        bots = [{**defaults, **bot} if isinstance(bot, dict) else bot for bot in raw["bots"]]
+        return {**{k: v for k, v in raw.items() if k != "defaults"}, "bots": bots}
+
+    @model_validator(mode="after")
+    def _rails_hold(self) -> Self:
+        broken = [*_repeated(self), *_wrong_accounts(self), *_fights(self), *_shared_pollers(self)]
+        if broken:
+            raise ValueError("\n".join(broken))
+        return self
+
+    def bot(self, name: str) -> Bot | None:
+        """Find a bot by its name."""
+        return next((bot for bot in self.bots if bot.name == name), None)
+
+
+def _repeated(fleet: Fleet) -> Iterator[str]:
+    for name, count in Counter(bot.name for bot in fleet.bots).items():
+        if count > 1:
+            yield f"{count} bots are named {name}; give each its own name"
+    for port, count in Counter(bot.api_port for bot in fleet.bots if bot.api_port).items():
+        if count > 1:
+            yield f"{count} bots want api_port {port}; give each its own port"
+    for database, count in Counter(bot.database for bot in fleet.bots if bot.database).items():
+        if count > 1:
+            yield f"{count} bots share the database {database}; give each its own"
+
+
+def _wrong_accounts(fleet: Fleet) -> Iterator[str]:
+    accounts = fleet.exchange.accounts
+    for bot in fleet.bots:
+        if bot.account is not None and bot.account not in accounts:
+            yield f"bot {bot.name} names the account {bot.account}, which exchange.accounts lacks"
+        if bot.mode is Mode.LIVE and bot.account is None:
+            yield f"bot {bot.name} is live without an account; name one of exchange.accounts"
+
+
+def _fights(fleet: Fleet) -> Iterator[str]:
+    """Find live bots that would fight over one account: same key, same pair, or too much capital."""
+    live: dict[str, list[Bot]] = {}
+    capital: dict[str, float] = {}
+    for bot in fleet.bots:
+        account = fleet.exchange.accounts.get(bot.account or "")
+        if bot.mode is Mode.LIVE and account is not None:
+            live.setdefault(account.key, []).append(bot)
+            capital[account.key] = min(capital.get(account.key, float("inf")), account.capital_usdt)
+    for key, bots in live.items():
+        for one, other in combinations(bots, 2):
+            yield from _shared_pairs(one, other)
+        declared = sum(bot.capital_usdt for bot in bots)
+        if declared > capital[key]:
+            names = ", ".join(bot.name for bot in bots)
+            yield (
+                f"live bots {names} declare {declared:g} USDT on an account that holds "
+                f"{capital[key]:g}; lower capital_usdt"
+            )
+
+
+def _shared_pairs(one: Bot, other: Bot) -> Iterator[str]:
+    for bot in (one, other):
+        if not bot.pairs:
+            yield (
+                f"bots {one.name} and {other.name} are live on one exchange key and {bot.name} "
+                "lists no pairs; list disjoint pairs for both"
+            )
+            return
+    shared = sorted(set(one.pairs) & set(other.pairs))
+    if shared:
+        yield (
+            f"bots {one.name} and {other.name} are live on one exchange key and share "
+            f"{', '.join(shared)}; give them disjoint pairs"
+        )
+
+
+def _shared_pollers(fleet: Fleet) -> Iterator[str]:
+    tokens = Counter(bot.telegram.token for bot in fleet.bots if bot.telegram)
+    for token, count in tokens.items():
+        if count > 1:
+            yield f"{count} bots poll one Telegram token ({token}); give each its own token"
