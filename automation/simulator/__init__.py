@@ -1,0 +1,25 @@
+"""A stand-in of Binance USDT-M futures on the loopback: what the exchange would have answered.
+
+Decides what a market client sees: which symbols there are, their rules, every candle, price and
+funding rate, and the JSON around them. Refuses to know who asks: Freqtrade, ccxt or a notebook.
+Called by `app` (`freqfleet simulate`, `freqfleet backtest`), by tests, and by other people's tests.
+
+    market = open_market("user_data/data/binance")        # replay of a Freqtrade data folder
+    market = open_market(7)                                # synthetic, seed 7
+    async with Simulator(market, at=parse_instant("2024-08-05")) as sim:   # port=0: the system picks
+        overlay = freqtrade_overlay(sim.url, market.pairs)  # a complete configuration for `-c`
+    with serving(market) as sim:                           # the same without asyncio, in a thread
+        ...
+
+Public names:
+
+`Simulator(market, *, at=None, port=0, clock=None)`   serves one market; `.url`, `.port`, `.at`
+`serving(market, **same)`                             the same as a plain context manager
+`open_market(data_dir | seed, pairs=None)`            a `Market`: `.pairs`, `.instruments`
+`freqtrade_exchange_section(url, pairs, *, key="", secret="")`  Freqtrade's `exchange` section
+`freqtrade_overlay(url, pairs, ...)`                  the whole minimal configuration around it
+`DataFolder(path)`                                    `.series`, `.pairs`, `.gaps()`, `.find(...)`
+`write_data_folder(dir, pairs, timeframes, start, end, seed)`   synthetic candles as feather files
+
+Wrong use raises `ConfigError`, a taken port `DependencyError`; both say what to do.
+"""
