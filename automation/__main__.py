@@ -1,2 +1,27 @@
+"""The `freqfleet` command: run it, turn expected errors into one sentence and an exit code."""
+
+import os
+import sys
+
+from automation.cli import program
+from automation.core.errors import FreqfleetError
+
+
 def main() -> None:
-    raise SystemExit(0)
+    """Run the command line; the only place where errors end."""
+    try:
+        program()
+    except FreqfleetError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"freqfleet: {line}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) went away; python would complain while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

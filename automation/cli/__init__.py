@@ -1,0 +1,27 @@
+"""The command line: parse, call `automation.app`, print, exit. One module a group of commands.
+
+Modules of the rooms are imported inside the commands, so that `freqfleet --help` answers at once.
+"""
+
+import typer
+
+from automation.cli import backtest, simulate
+
+program = typer.Typer(
+    name="freqfleet",
+    help="Run a fleet of Freqtrade futures bots the way a trading desk would.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+program.command()(simulate.simulate)
+program.command()(backtest.backtest)
+
+
+@program.callback()
+def _root() -> None:
+    """Keep `freqfleet COMMAND` a group even while there is a single command."""
+
+
+__all__ = ["program"]

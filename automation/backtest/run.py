@@ -1,0 +1,164 @@
+"""Runs `freqtrade backtesting`, one process a strategy, in a private folder that leaves nothing.
+
+It refuses to know what serves the exchange: it is given the configuration overlay that points
+there. Called by `app`; gates and tuning reach it through the seam `core.backtests.Backtester`.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from automation.backtest.failure import explain
+from automation.backtest.result import keep_result, outcome, read_result
+from automation.backtest.source import StrategyFile, find_strategy
+from automation.core.backtests import BacktestJob, Progress, StrategyOutcome
+from automation.core.errors import DependencyError
+from automation.core.paths import strategies
+
+_STAGES = (
+    (re.compile(r"Starting freqtrade in backtesting"), "starting"),
+    (re.compile(r"Loading data from"), "loading candles"),
+    (re.compile(r"Dataload complete"), "computing indicators"),
+    (re.compile(r"Backtesting with data from"), "backtesting"),
+    (re.compile(r"Result for strategy|BACKTESTING REPORT"), "counting"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FreqtradeBacktester:
+    """A `Backtester` that runs the installed `freqtrade` against the exchange in `overlay`.
+
+    `parallel` bounds the processes at one time.
+    """
+
+    overlay: Mapping[str, Any]
+    parallel: int = max(1, os.cpu_count() or 1)
+
+    async def run(
+        self, job: BacktestJob, progress: Progress | None = None
+    ) -> tuple[StrategyOutcome, ...]:
+        """Run every strategy of the job and answer in its order.
+
+        A strategy that fails ends the job: the others are stopped, nothing is kept. Raises
+        ConfigError (the strategy or a configuration is wrong) or DependencyError.
+        """
+        folder = job.strategy_path or strategies()
+        sources = [find_strategy(name, folder) for name in job.strategies]
+        slots = asyncio.Semaphore(self.parallel)
+        with _private_folder() as scratch:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [
+                        group.create_task(self._one(job, source, Path(scratch), slots, progress))
+                        for source in sources
+                    ]
+            except ExceptionGroup as failures:
+                raise failures.exceptions[0] from None
+            kept = [task.result() for task in tasks]
+            return tuple(
+                outcome(figures, keep_result(archive, figures, job.results))
+                for archive, figures in kept
+            )
+
+    async def _one(
+        self,
+        job: BacktestJob,
+        source: StrategyFile,
+        scratch: Path,
+        slots: asyncio.Semaphore,
+        progress: Progress | None,
+    ) -> tuple[Path, dict[str, Any]]:
+        async with slots:
+            place = scratch / source.name
+            (place / "results").mkdir(parents=True)
+            overlay = place / "overlay.json"
+            overlay.write_bytes(orjson.dumps({**self.overlay, "datadir": str(job.data)}))
+            lines = await _watch(_command(job, source, overlay, place), source, progress)
+        if lines.code != 0:
+            raise explain(source.name, source.path, lines.code, lines.text)
+        return read_result(place / "results", source.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    code: int
+    text: list[str]
+
+
+def _private_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="freqfleet-")
+    except OSError as error:
+        raise DependencyError(
+            f"no temporary folder can be made: {error}", cure="free disk space or set TMPDIR"
+        ) from None
+
+
+def _command(job: BacktestJob, source: StrategyFile, overlay: Path, place: Path) -> list[str]:
+    configs = [argument for path in (*job.configs, overlay) for argument in ("-c", str(path))]
+    pairs = ["--pairs", *job.pairs] if job.pairs else []
+    return [
+        *(sys.executable, "-m", "freqtrade", "backtesting", *configs),
+        *("--strategy", source.name, "--strategy-path", str(source.path.parent)),
+        *("--userdir", str(place), "--datadir", str(job.data), "--timerange", job.timerange),
+        *("--backtest-directory", str(place / "results"), "--export", "trades"),
+        *("--cache", "none", "--no-color", *job.arguments, *pairs),
+    ]
+
+
+def _environment() -> dict[str, str]:
+    """The caller's environment, with the pack importable and its Freqtrade settings left out.
+
+    FREQTRADE__ variables would change the configuration behind the job's back.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("FREQTRADE__")}
+    paths = [str(strategies()), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "160", "TZ": "UTC"}
+
+
+async def _watch(command: list[str], source: StrategyFile, progress: Progress | None) -> _Output:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=_environment(),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+        limit=1 << 20,
+    )
+    lines: list[str] = []
+    try:
+        assert process.stdout is not None
+        async for raw in process.stdout:
+            line = raw.decode("utf-8", "replace").rstrip()
+            lines.append(line)
+            _tell_stage(line, source, progress)
+        return _Output(await process.wait(), lines)
+    finally:
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave no process behind, however this run ends."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def _tell_stage(line: str, source: StrategyFile, progress: Progress | None) -> None:
+    if progress is None:
+        return
+    for pattern, stage in _STAGES:
+        if pattern.search(line):
+            progress(source.name, stage)

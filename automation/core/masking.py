@@ -1,0 +1,108 @@
+"""Secrets never leave the process: what looks like one becomes `***`.
+
+Decides by name (`api_key`, `jwtSecret`), by form (user-info and secret parameters in URLs, bearer
+tokens, JWTs, Telegram bot addresses) and by value (strings registered with `register_secret`).
+Refuses to know where the text goes. The journal and the log call it on everything they write.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+MASK = "***"
+
+SHORTEST_SECRET = 4
+"""Shorter strings are never registered: they would blank out half of every sentence."""
+
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_SECRET_WORDS = frozenset(
+    {
+        "apikey", "authorization", "cookie", "credential", "credentials", "jwt", "passphrase",
+        "passwd", "password", "passwords", "pwd", "secret", "secrets", "signature", "token",
+    }
+)  # fmt: skip
+_HARMLESS_KEYS = frozenset({"idempotency", "public", "partition", "sort", "primary", "group"})
+_MARKS = re.compile(r"://|Bearer |bearer |Basic |eyJ|bot\d+:|[?&]")
+_USER_INFO = re.compile(r"\b([A-Za-z][A-Za-z0-9+.\-]*://)[^\s/?#]*@")
+_PARAMETER = re.compile(r"([?&])([\w\-.]+)=([^&\s#]+)")
+_BEARER = re.compile(r"\b(Bearer|bearer|Basic)\s+[A-Za-z0-9._~+/=\-]{8,}")
+_JWT = re.compile(r"\beyJ[\w\-]{5,}\.[\w\-]{5,}\.[\w\-]*")
+_TELEGRAM = re.compile(r"\bbot\d{5,}:[\w\-]{20,}")
+
+
+class Masker:
+    """Replaces secrets in values that are about to be written down."""
+
+    def __init__(self) -> None:
+        """Start with no registered secret."""
+        self._secrets: frozenset[str] = frozenset()
+        self._registered: re.Pattern[str] | None = None
+
+    def register(self, secret: str) -> None:
+        """Remember a secret string, to be masked wherever it appears from now on."""
+        if len(secret) < SHORTEST_SECRET or secret in self._secrets:
+            return
+        self._secrets = self._secrets | {secret}
+        # The longest first, so that a secret which contains another goes as a whole.
+        parts = sorted(self._secrets, key=len, reverse=True)
+        self._registered = re.compile("|".join(map(re.escape, parts)))
+
+    def mask(self, value: Any) -> Any:
+        """Copy `value` with every secret in it replaced; mappings and sequences recursively."""
+        if isinstance(value, str):
+            return self._mask_text(value)
+        if isinstance(value, Mapping):
+            return {self._mask_name(k): self._mask_under(k, v) for k, v in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.mask(item) for item in value]
+        return value
+
+    def _mask_under(self, name: Any, value: Any) -> Any:
+        if isinstance(name, str) and names_a_secret(name):
+            # No secret, and an operator wants to see that none is set.
+            return value if value is None or isinstance(value, bool) or value == "" else MASK
+        return self.mask(value)
+
+    def _mask_name(self, name: Any) -> Any:
+        return self._mask_text(name) if isinstance(name, str) else name
+
+    def _mask_text(self, text: str) -> str:
+        if self._registered is not None:
+            text = self._registered.sub(MASK, text)
+        if _MARKS.search(text) is None:
+            return text
+        text = _USER_INFO.sub(rf"\1{MASK}@", text)
+        text = _PARAMETER.sub(_mask_parameter, text)
+        text = _BEARER.sub(rf"\1 {MASK}", text)
+        text = _JWT.sub(MASK, text)
+        return _TELEGRAM.sub(f"bot{MASK}", text)
+
+
+@lru_cache(maxsize=4096)
+def names_a_secret(name: str) -> bool:
+    """Tell whether a key of this name holds a secret: `api_key`, `jwtSecret`, `ws-token`."""
+    words: Sequence[str] = [word.lower() for word in _WORDS.findall(name)]
+    if not words:
+        return False
+    if words[-1] in {"key", "keys"}:
+        return len(words) == 1 or words[-2] not in _HARMLESS_KEYS
+    return any(word in _SECRET_WORDS for word in words) or "".join(words) in _SECRET_WORDS
+
+
+def _mask_parameter(found: re.Match[str]) -> str:
+    mark, name, _value = found.groups()
+    return f"{mark}{name}={MASK}" if names_a_secret(name) else found.group(0)
+
+
+_PROCESS = Masker()
+
+
+def register_secret(secret: str) -> None:
+    """Remember a secret string for the whole process."""
+    _PROCESS.register(secret)
+
+
+def mask(value: Any) -> Any:
+    """Copy `value` with every secret in it replaced by `MASK`."""
+    return _PROCESS.mask(value)
