@@ -57,7 +57,7 @@ bench: setup  ## measure the figures of docs/reference/benchmarks.md
 	$(BIN)/python -m pytest -m bench tests/bench -s
 
 docs: setup  ## make the generated reference pages and the JSON schema anew
-	$(BIN)/python -m automation.docs
+	$(BIN)/python -m automation.app.reference
 
 lock: setup  ## pin every dependency anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command 'make lock' -o requirements/lock.txt
