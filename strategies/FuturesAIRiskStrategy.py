@@ -1,0 +1,102 @@
+"""Join a trend after a pullback: RSI and Bollinger extremes inside the EMA trend, sized by risk."""
+
+from typing import ClassVar
+
+import numpy as np
+from freqtrade.strategy import DecimalParameter, IntParameter
+
+from tradekit import indicators as ind
+from tradekit import risk
+from tradekit.base import PackStrategy
+from tradekit.indicators import Columns, FloatArray
+from tradekit.signals import Parameters, Rule
+
+HOUR = 12  # candles of 5 minutes
+DAY = 24 * HOUR
+
+
+class FuturesAIRiskStrategy(PackStrategy):
+    """Waits for an oversold extreme in an uptrend, enters when price regains the middle band."""
+
+    # The slow average begins as a simple one; after 1800 candles less than 2 % of that is left.
+    startup_candle_count = 1800
+    target_day_volatility_frac = 0.08
+
+    rsi_extreme = IntParameter(20, 40, default=30, space="buy")
+    pullback_candles = IntParameter(12, 96, default=48, space="buy")
+    trend_gap_frac = DecimalParameter(0.0, 0.02, default=0.0, decimals=3, space="buy")
+    reversal_gap_frac = DecimalParameter(0.0, 0.02, default=0.0, decimals=3, space="sell")
+
+    plot_config: ClassVar[dict[str, object]] = {
+        "main_plot": {
+            "ema_fast": {"color": "#2a9d8f"},
+            "ema_slow": {"color": "#457b9d"},
+            "band_low": {"color": "#aaaaaa"},
+            "band_mid": {"color": "#cccccc"},
+            "band_high": {"color": "#aaaaaa"},
+        },
+        "subplots": {
+            "rsi": {"rsi": {"color": "#e76f51"}},
+            "risk": {"stop_dist_frac": {}, "risk_scale": {}},
+            "leverage": {"leverage_cap": {}},
+        },
+    }
+
+    @property
+    def protections(self) -> list[dict[str, object]]:
+        """Pause a pair after an exit, and everything after a run of stops or a deep drawdown."""
+        return [
+            {"method": "CooldownPeriod", "stop_duration_candles": 2},
+            {"method": "StoplossGuard", "lookback_period_candles": DAY, "trade_limit": 6,
+             "stop_duration_candles": 4 * HOUR, "only_per_pair": False},
+            {"method": "MaxDrawdown", "lookback_period_candles": 7 * DAY, "trade_limit": 10,
+             "stop_duration_candles": DAY, "max_allowed_drawdown": 0.15},
+        ]  # fmt: skip
+
+    def columns(self, candles: Columns) -> dict[str, FloatArray]:
+        """Return trend, bands, RSI and the risk columns."""
+        high, low, close = candles["high"], candles["low"], candles["close"]
+        lower, middle, upper = ind.bollinger(close, 4 * HOUR, 2.0)
+        day_range = ind.mean_range_frac(high, low, close, DAY)
+        stop = risk.stop_distance(day_range, 10.0, self.least_stop_frac, self.most_stop_frac)
+        volatility = ind.volatility_frac(close, DAY)
+        return {
+            "ema_fast": ind.ema(close, 150),
+            "ema_slow": ind.ema(close, 600),
+            "band_low": lower,
+            "band_mid": middle,
+            "band_high": upper,
+            "rsi": ind.rsi(close, 14),
+            "stop_dist_frac": stop,
+            "leverage_cap": self.leverage_column(
+                volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
+            ),
+            "risk_scale": risk.calm_scale(volatility, ind.volatility_frac(close, 5 * DAY), 0.5),
+        }
+
+    @staticmethod
+    def entries(c: Columns, p: Parameters) -> list[Rule]:
+        """Enter when price regains the middle band soon after an extreme against the trend."""
+        low, gap, window = p["rsi_extreme"], p["trend_gap_frac"], p["pullback_candles"]
+        sold = (c["close"] < c["band_low"]) & (c["rsi"] < low)
+        bought = (c["close"] > c["band_high"]) & (c["rsi"] > 100 - low)
+        long = (
+            (c["ema_fast"] > c["ema_slow"] * (1.0 + gap))
+            & ind.rolling_any(sold, window)
+            & ind.crossed_above(c["close"], c["band_mid"])
+        )
+        short = (
+            (c["ema_fast"] < c["ema_slow"] * (1.0 - gap))
+            & ind.rolling_any(bought, window)
+            & ind.crossed_below(c["close"], c["band_mid"])
+        )
+        return [Rule("long", "dip_regained", long), Rule("short", "rally_faded", short)]
+
+    @staticmethod
+    def exits(c: Columns, p: Parameters) -> list[Rule]:
+        """Leave when the trend itself has turned."""
+        gap = p["reversal_gap_frac"]
+        return [
+            Rule("long", "trend_turned_down", c["ema_fast"] < c["ema_slow"] * (1.0 - gap)),
+            Rule("short", "trend_turned_up", c["ema_fast"] > c["ema_slow"] * (1.0 + gap)),
+        ]

@@ -1,0 +1,71 @@
+"""How much to stake and with how much leverage: pure functions of numbers.
+
+They know neither Freqtrade nor candles, and use only what numba compiles unchanged: the bot's
+callbacks and a compiled backtest call the very same functions. They fail closed: a NaN, an
+infinity or a number out of range gives 0, which means no entry.
+"""
+
+import math
+
+__all__ = ["entry_leverage", "entry_stake", "liquidation_safe_leverage", "risk_stake"]
+
+
+def risk_stake(
+    equity: float, risk_frac: float, stop_dist_frac: float, cost_frac: float, leverage: float
+) -> float:
+    """Return the stake that loses `risk_frac` of `equity` when the stop is hit.
+
+    The loss of one unit of notional is the way to the stop plus `cost_frac`, the cost of coming
+    and going (fees, slippage) as a fraction of notional; stake = notional / leverage. Money in
+    the stake currency. Fixed fractional sizing (Vince 1990, Portfolio Management Formulas).
+    """
+    if not (equity > 0.0 and risk_frac > 0.0 and stop_dist_frac > 0.0 and cost_frac >= 0.0):
+        return 0.0
+    if not (leverage >= 1.0 and math.isfinite(equity * risk_frac * leverage)):
+        return 0.0
+    return equity * risk_frac / ((stop_dist_frac + cost_frac) * leverage)
+
+
+def liquidation_safe_leverage(
+    stop_dist_frac: float, maintenance_frac: float, margin_frac: float
+) -> float:
+    """Return the highest leverage whose liquidation lies beyond the stop by a margin.
+
+    With isolated margin the position is liquidated (1/L − m) / (1 + m) away from the entry on a
+    short and slightly farther on a long, m the maintenance margin rate (Binance: liquidation price
+    of USDT-M futures). The stop may use up (1 − `margin_frac`) of that way, so
+    L = 1 / (s · (1 + m) / (1 − margin) + m). Below 1 there is no such leverage: 0.
+    """
+    if not (stop_dist_frac > 0.0 and maintenance_frac >= 0.0 and 0.0 <= margin_frac < 1.0):
+        return 0.0
+    leverage = 1.0 / (
+        stop_dist_frac * (1.0 + maintenance_frac) / (1.0 - margin_frac) + maintenance_frac
+    )
+    return leverage if leverage >= 1.0 else 0.0
+
+
+def entry_leverage(
+    leverage_cap: float, stop_dist_frac: float, max_leverage: float, margin_frac: float
+) -> float:
+    """Return the leverage of an entry: the smallest of all caps, or 0 where there is none.
+
+    `leverage_cap` comes from the candle, `max_leverage` from the exchange's bracket. A bracket's
+    maintenance rate is below its initial margin rate 1 / `max_leverage`, which stands in for it.
+    """
+    if not (leverage_cap >= 1.0 and max_leverage >= 1.0):
+        return 0.0
+    safe = liquidation_safe_leverage(stop_dist_frac, 1.0 / max_leverage, margin_frac)
+    return min(leverage_cap, max_leverage, safe)
+
+
+def entry_stake(
+    wanted_stake: float, proposed_stake: float, min_stake: float, max_stake: float
+) -> float:
+    """Return the smallest of the wanted, proposed and highest stake, or 0 below the exchange's minimum.
+
+    A stake is never raised to the minimum: that would risk more than was wanted.
+    """
+    if not (wanted_stake > 0.0 and proposed_stake > 0.0 and max_stake > 0.0 and min_stake >= 0.0):
+        return 0.0
+    stake = min(wanted_stake, proposed_stake, max_stake)
+    return stake if stake >= min_stake and math.isfinite(stake) else 0.0
