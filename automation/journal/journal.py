@@ -1,0 +1,244 @@
+"""The journal itself: append, read, follow, search, verify.
+
+Decides what callers see of the journal: when an append counts (durable), what a posted event is,
+how a subscription wakes. Refuses to know SQL and what the events mean. Every room calls it.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from automation.core.clock import Clock, SystemClock
+from automation.core.errors import DependencyError, PermanentError, TransientError
+from automation.journal.event import Draft, Event, prepare, to_us
+from automation.journal.sqlite import SqliteStore
+from automation.journal.store import EVERYTHING, Batch, Query, Store
+from automation.journal.verification import Verification, verify_links
+from automation.journal.writer import GroupWriter
+
+Payload = Mapping[str, Any] | BaseModel | None
+WATCH_S = 1.0
+
+
+class Journal:
+    """The append-only account of everything that happened.
+
+    Use it as a context manager or close it: `close` writes what still waits.
+    """
+
+    def __init__(self, store: Store, *, clock: Clock | None = None) -> None:
+        """Take over a store; most callers want `Journal.open`."""
+        self.store = store
+        self._clock = clock or SystemClock()
+        self._writer = GroupWriter(store, self._wake)
+        self._wakers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._lock = threading.Lock()
+        self._watcher: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    @classmethod
+    def open(
+        cls, path: Path | str, *, clock: Clock | None = None, read_only: bool = False
+    ) -> "Journal":
+        """Open the journal in a file, which is made when missing (unless `read_only`)."""
+        return cls(SqliteStore(Path(path), read_only=read_only), clock=clock)
+
+    @classmethod
+    def in_memory(cls, *, clock: Clock | None = None) -> "Journal":
+        """Open a journal that nothing outlives, for tests."""
+        return cls(SqliteStore(None), clock=clock)
+
+    @property
+    def fault(self) -> str:
+        """What keeps the store from writing, as a sentence; "" when it writes."""
+        return self._writer.fault
+
+    @property
+    def backlog(self) -> int:
+        """How many events wait in memory to be written."""
+        return self._writer.backlog
+
+    def append(
+        self,
+        kind: str,
+        *,
+        actor: str,
+        source: str,
+        bot: str = "",
+        payload: Payload = None,
+        cause: int | Event | None = None,
+        address: str = "",
+    ) -> Event:
+        """Append one event and return when it is durable; the caller hears of every fault."""
+        draft = Draft(kind, actor, source, payload, bot, _sequence(cause), address)
+        return self.submit([draft]).result()[0]
+
+    def append_many(self, drafts: Iterable[Draft]) -> list[Event]:
+        """Append events together: all of them or none."""
+        return self.submit(drafts).result()
+
+    async def append_async(
+        self,
+        kind: str,
+        *,
+        actor: str,
+        source: str,
+        bot: str = "",
+        payload: Payload = None,
+        cause: int | Event | None = None,
+        address: str = "",
+    ) -> Event:
+        """Append one event without blocking the loop; returns when it is durable."""
+        draft = Draft(kind, actor, source, payload, bot, _sequence(cause), address)
+        return (await asyncio.wrap_future(self.submit([draft])))[0]
+
+    def post(
+        self,
+        kind: str,
+        *,
+        actor: str,
+        source: str,
+        bot: str = "",
+        payload: Payload = None,
+        cause: int | Event | None = None,
+        address: str = "",
+    ) -> "Future[list[Event]]":
+        """Queue one event and go on; it waits in memory while the store is down.
+
+        The event carries the time of this call. `fault` and `backlog` tell how it stands.
+        """
+        draft = Draft(kind, actor, source, payload, bot, _sequence(cause), address)
+        return self.submit([draft], keep=True)
+
+    def submit(self, drafts: Iterable[Draft], *, keep: bool = False) -> "Future[list[Event]]":
+        """Queue events that belong together; the future holds them once they are durable."""
+        now_us = to_us(self._clock.now())
+        entries = [prepare(draft, now_us) for draft in drafts]
+        return self._writer.submit(Batch(entries), keep=keep)
+
+    def read(self, after: int = 0, limit: int = 1000, query: Query = EVERYTHING) -> list[Event]:
+        """Read at most `limit` events after a position, oldest first."""
+        return self.store.read(after, limit, query)
+
+    def tail(self, limit: int = 20, query: Query = EVERYTHING) -> list[Event]:
+        """Read the newest events that match, oldest of them first."""
+        return self.store.read(0, limit, query, newest_first=True)[::-1]
+
+    def search(self, *, limit: int = 1000, after: int = 0, **wanted: Any) -> list[Event]:
+        """Read the events that match all the fields of `Query` given by name."""
+        return self.store.read(after, limit, Query(**wanted))
+
+    def last(self) -> Event | None:
+        """Read the newest event."""
+        return self.store.last()
+
+    def verify(self) -> Verification:
+        """Recompute the whole chain and name the first bad event."""
+        return verify_links(self.store.links(0))
+
+    async def subscribe(
+        self, after: int = 0, query: Query = EVERYTHING, *, page: int = 500
+    ) -> AsyncIterator[Event]:
+        """Follow the journal from a position, for ever; also what other processes append.
+
+        Ends when the journal is closed. Faults of the store only delay it.
+        """
+        waker = asyncio.get_running_loop(), asyncio.Event()
+        self._watch()
+        with self._lock:
+            self._wakers.add(waker)
+        try:
+            while not self._closed.is_set():
+                waker[1].clear()
+                try:
+                    events, position = await asyncio.to_thread(self._page, after, page, query)
+                except TransientError as fault:
+                    await asyncio.sleep(fault.retry_after_s)
+                    continue
+                for event in events:
+                    after = event.sequence
+                    yield event
+                if len(events) < page:
+                    after = max(after, position)
+                    await waker[1].wait()
+        finally:
+            with self._lock:
+                self._wakers.discard(waker)
+
+    def close(self, *, timeout_s: float = 5.0) -> None:
+        """Write what waits and close; DependencyError says how much could not be written."""
+        if self._closed.is_set():
+            return
+        unwritten = self._writer.close(timeout_s)
+        self._closed.set()
+        self._wake()
+        if self._watcher is not None:
+            self._watcher.join()
+        self.store.close()
+        if unwritten:
+            raise DependencyError(
+                f"{unwritten} events could not be written: {self._writer.fault}",
+                where=self.store.name,
+            )
+
+    def __enter__(self) -> Self:
+        """Use the journal for a block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _page(self, after: int, limit: int, query: Query) -> tuple[list[Event], int]:
+        if query == EVERYTHING:
+            return self.store.read(after, limit), after
+        # Asked for before reading: what comes later is read the next time.
+        newest = self.store.last()
+        return self.store.read(after, limit, query), newest.sequence if newest else 0
+
+    def _wake(self) -> None:
+        with self._lock:
+            for loop, event in self._wakers:
+                with suppress(RuntimeError):  # a loop that is gone has nobody to wake
+                    loop.call_soon_threadsafe(event.set)
+
+    def _watch(self) -> None:
+        with self._lock:
+            if self._closed.is_set():
+                raise PermanentError("the journal is closed", where=self.store.name)
+            if self._watcher is None:
+                self._watcher = threading.Thread(
+                    target=self._follow, name="journal-watch", daemon=True
+                )
+                self._watcher.start()
+
+    def _follow(self) -> None:
+        watch = None
+        while not self._closed.is_set():
+            try:
+                watch = watch or self.store.watch()
+                if watch.wait(WATCH_S):
+                    self._wake()
+            except DependencyError:
+                # The store is down: its readers find out and say so; look again soon.
+                watch = None
+                self._closed.wait(WATCH_S)
+                self._wake()
+        if watch is not None:
+            watch.close()
+
+
+def _sequence(cause: int | Event | None) -> int | None:
+    return cause.sequence if isinstance(cause, Event) else cause

@@ -1,0 +1,157 @@
+"""The one thread of a process that writes to the journal: group commit.
+
+While one transaction reaches the disk, the next ones gather and go together. Decides what happens
+when the store fails: an append that somebody waits for fails at once, a posted event is kept in
+memory, in order, and tried again until the store takes it. Refuses to know what is written.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from automation.core.errors import ConfigError, DependencyError, PermanentError, TransientError
+from automation.journal.event import Event
+from automation.journal.store import Batch, Store
+
+GROUP_EVENTS = 5_000
+"""A transaction takes no more events than this, so that others get their turn."""
+
+KEPT_EVENTS = 200_000
+"""A process keeps no more posted events than this in memory while the store is down."""
+
+LONGEST_PAUSE_S = 5.0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    batch: Batch
+    future: Future[list[Event]]
+    is_kept: bool
+
+
+class GroupWriter:
+    """Queues batches of any thread and writes them together."""
+
+    def __init__(self, store: Store, on_commit: Callable[[], None]) -> None:
+        """`on_commit` is called on the writing thread after each transaction."""
+        self._store, self._on_commit = store, on_commit
+        self._queue: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._deadline: float | None = None
+        self._kept = 0
+        self.fault = ""
+        """What keeps the store from writing, as a sentence; "" when it writes."""
+
+    @property
+    def backlog(self) -> int:
+        """How many events wait in memory."""
+        with self._changed:
+            return sum(len(waiting.batch.entries) for waiting in self._queue)
+
+    def submit(self, batch: Batch, *, keep: bool = False) -> "Future[list[Event]]":
+        """Queue a batch; with `keep` it survives faults of the store in memory."""
+        waiting = _Waiting(batch, Future(), keep)
+        with self._changed:
+            if self._deadline is not None:
+                raise PermanentError("the journal is closed", where=self._store.name)
+            if keep:
+                self._keep(len(batch.entries))
+            self._queue.append(waiting)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        return waiting.future
+
+    def close(self, timeout_s: float) -> int:
+        """Write what waits, stop the thread, and tell how many events could not be written."""
+        with self._changed:
+            self._deadline = time.monotonic() + timeout_s
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+        return self.backlog
+
+    def _keep(self, events: int) -> None:
+        if self.fault and self._kept + events > KEPT_EVENTS:
+            raise TransientError(
+                f"{self._kept} events wait in memory already because {self.fault}",
+                where=self._store.name,
+            )
+        self._kept += events
+
+    def _run(self) -> None:
+        pause_s = 0.0
+        while (group := self._next_group(pause_s)) is not None:
+            try:
+                written = self._store.write([waiting.batch for waiting in group])
+            except (DependencyError, ConfigError) as error:
+                pause_s = self._fail(group, error, pause_s)
+            except BaseException as error:  # noqa: BLE001  not swallowed: every caller gets it
+                for waiting in group:
+                    self._settle(waiting)
+                    waiting.future.set_exception(error)
+            else:
+                pause_s, self.fault = 0.0, ""
+                for waiting, events in zip(group, written, strict=True):
+                    self._settle(waiting)
+                    waiting.future.set_result(events)
+                self._on_commit()
+
+    def _next_group(self, pause_s: float) -> list[_Waiting] | None:
+        with self._changed:
+            if pause_s:
+                self._pause(pause_s)
+            else:
+                self._changed.wait_for(lambda: self._queue or self._deadline is not None)
+            if self._is_over(pause_s):
+                return None
+            return self._take()
+
+    def _pause(self, pause_s: float) -> None:
+        # A caller that waits must hear of the fault at once; only kept events can wait.
+        def is_urgent() -> bool:
+            return any(not waiting.is_kept for waiting in self._queue)
+
+        if self._deadline is not None:
+            pause_s = 0.1
+        self._changed.wait_for(is_urgent, pause_s)
+
+    def _is_over(self, pause_s: float) -> bool:
+        if self._deadline is None:
+            return False
+        return not self._queue or (pause_s > 0 and time.monotonic() > self._deadline)
+
+    def _take(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        events = 0
+        while self._queue and events < GROUP_EVENTS:
+            waiting = self._queue.popleft()
+            if waiting.future.running() or waiting.future.set_running_or_notify_cancel():
+                group.append(waiting)
+                events += len(waiting.batch.entries)
+            else:
+                self._settle(waiting)
+        return group
+
+    def _fail(
+        self, group: list[_Waiting], error: DependencyError | ConfigError, pause_s: float
+    ) -> float:
+        self.fault = str(error)
+        kept = [waiting for waiting in group if waiting.is_kept]
+        with self._changed:
+            self._queue.extendleft(reversed(kept))
+        for waiting in group:
+            if not waiting.is_kept:
+                waiting.future.set_exception(error)
+        return min(LONGEST_PAUSE_S, max(0.1, pause_s * 2))
+
+    def _settle(self, waiting: _Waiting) -> None:
+        if waiting.is_kept:
+            with self._changed:
+                self._kept -= len(waiting.batch.entries)
