@@ -23,7 +23,9 @@ _SECRET_WORDS = frozenset(
     }
 )  # fmt: skip
 _HARMLESS_KEYS = frozenset({"idempotency", "public", "partition", "sort", "primary", "group"})
-_MARKS = re.compile(r"://|Bearer |bearer |Basic |eyJ|bot\d+:|[?&]")
+_ATOMS = frozenset({int, float, bool, type(None)})
+_MARKS = ("://", "earer ", "Basic ", "eyJ", "bot", "?", "&")
+"""Without one of these a text has no secret that is known by its form."""
 _USER_INFO = re.compile(r"\b([A-Za-z][A-Za-z0-9+.\-]*://)[^\s/?#]*@")
 _PARAMETER = re.compile(r"([?&])([\w\-.]+)=([^&\s#]+)")
 _BEARER = re.compile(r"\b(Bearer|bearer|Basic)\s+[A-Za-z0-9._~+/=\-]{8,}")
@@ -50,44 +52,55 @@ class Masker:
 
     def mask(self, value: Any) -> Any:
         """Copy `value` with every secret in it replaced; mappings and sequences recursively."""
-        if isinstance(value, str):
+        kind = type(value)
+        if kind in _ATOMS:
+            return value
+        if kind is str:
             return self._mask_text(value)
-        if isinstance(value, Mapping):
-            return {self._mask_name(k): self._mask_under(k, v) for k, v in value.items()}
+        if kind is dict or isinstance(value, Mapping):
+            return {
+                (self._mask_text(name) if type(name) is str else name): (
+                    _blank(item) if names_a_secret(name) else self.mask(item)
+                )
+                for name, item in value.items()
+            }
         if isinstance(value, list | tuple | set | frozenset):
             return [self.mask(item) for item in value]
-        return value
-
-    def _mask_under(self, name: Any, value: Any) -> Any:
-        if isinstance(name, str) and names_a_secret(name):
-            # No secret, and an operator wants to see that none is set.
-            return value if value is None or isinstance(value, bool) or value == "" else MASK
-        return self.mask(value)
-
-    def _mask_name(self, name: Any) -> Any:
-        return self._mask_text(name) if isinstance(name, str) else name
+        return self._mask_text(value) if isinstance(value, str) else value
 
     def _mask_text(self, text: str) -> str:
         if self._registered is not None:
             text = self._registered.sub(MASK, text)
-        if _MARKS.search(text) is None:
-            return text
-        text = _USER_INFO.sub(rf"\1{MASK}@", text)
-        text = _PARAMETER.sub(_mask_parameter, text)
-        text = _BEARER.sub(rf"\1 {MASK}", text)
-        text = _JWT.sub(MASK, text)
-        return _TELEGRAM.sub(f"bot{MASK}", text)
+        for mark in _MARKS:
+            if mark in text:
+                return _mask_forms(text)
+        return text
+
+
+def _mask_forms(text: str) -> str:
+    text = _USER_INFO.sub(rf"\1{MASK}@", text)
+    text = _PARAMETER.sub(_mask_parameter, text)
+    text = _BEARER.sub(rf"\1 {MASK}", text)
+    text = _JWT.sub(MASK, text)
+    return _TELEGRAM.sub(f"bot{MASK}", text)
 
 
 @lru_cache(maxsize=4096)
-def names_a_secret(name: str) -> bool:
+def names_a_secret(name: object) -> bool:
     """Tell whether a key of this name holds a secret: `api_key`, `jwtSecret`, `ws-token`."""
+    if not isinstance(name, str):
+        return False
     words: Sequence[str] = [word.lower() for word in _WORDS.findall(name)]
     if not words:
         return False
     if words[-1] in {"key", "keys"}:
         return len(words) == 1 or words[-2] not in _HARMLESS_KEYS
     return any(word in _SECRET_WORDS for word in words) or "".join(words) in _SECRET_WORDS
+
+
+def _blank(value: Any) -> Any:
+    # An operator wants to see that a secret is not set.
+    return value if value is None or isinstance(value, bool) or value == "" else MASK
 
 
 def _mask_parameter(found: re.Match[str]) -> str:

@@ -1,0 +1,57 @@
+"""`freqfleet simulate`: a stand-in of Binance USDT-M futures on this machine."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from automation.cli.output import err
+from automation.core.clock import parse_instant
+from automation.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from automation.simulator import Simulator
+
+
+def simulate(
+    data: Annotated[
+        Path | None, typer.Option(help="Freqtrade data folder to replay; else a synthetic market.")
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="Instant in the data that becomes now (whole hours)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic market.")] = 1,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on loopback; 0: a free one.")
+    ] = 0,
+    write_config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a Freqtrade configuration that points here."),
+    ] = None,
+) -> None:
+    """Serve a market that Freqtrade, ccxt or a notebook takes for Binance USDT-M futures.
+
+    Example: [bold]freqfleet simulate --data user_data/data/binance --at 2024-08-05T00:00Z
+    --write-config simulator.json[/bold], then [bold]freqtrade trade -c config.json
+    -c simulator.json[/bold].
+    """
+    from automation.app.simulation import SimulateRequest
+    from automation.app.simulation import simulate as run
+
+    try:
+        instant = None if at is None else parse_instant(at)
+    except ValueError as error:
+        raise ConfigError(str(error), where="--at") from None
+    request = SimulateRequest(data, instant, seed, port, write_config)
+
+    def started(simulator: "Simulator") -> None:
+        err.print(f"serving {len(simulator.market.pairs)} pairs at {simulator.url}")
+        if write_config is not None:
+            err.print(
+                f"wrote {write_config}: add [bold]-c {write_config}[/bold] to freqtrade's command"
+            )
+        err.print("Ctrl-C stops it")
+
+    asyncio.run(run(request, started))

@@ -1,0 +1,126 @@
+"""The protocols through which rooms meet the outside world and one another.
+
+Each has one contract suite in tests/contract that runs over every implementation, the fakes of
+`automation.testing` included. `app` builds the implementations and hands them in.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from automation.core.model import ProcessFacts
+
+Poster = Callable[[], None]
+
+
+class JournalEvent(Protocol):
+    """What a room needs of an event that it reads back."""
+
+    @property
+    def sequence(self) -> int:
+        """Its place in the journal."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What happened, like `bot.started`."""
+        ...
+
+    @property
+    def bot(self) -> str:
+        """Which bot it is about; "" when none."""
+        ...
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What else is to be known."""
+        ...
+
+
+class JournalWriter(Protocol):
+    """The append-only journal, as far as rooms that write to it need it."""
+
+    def append(
+        self,
+        kind: str,
+        *,
+        actor: str,
+        source: str,
+        bot: str = "",
+        payload: Mapping[str, Any] | None = None,
+        cause: int | None = None,
+    ) -> JournalEvent:
+        """Append one event; DependencyError when it cannot be written."""
+        ...
+
+    def search(self, *, kind: str | None = None, bot: str | None = None) -> Iterable[JournalEvent]:
+        """Find events, oldest first; a kind that ends in `.*` stands for all below it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start one unit."""
+
+    unit: str
+    folder: Path  # holds its pid file, lock and logs
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)
+    cwd: Path
+    console: Path  # where standard output and error go
+    mark: str  # an argument that no other process of the machine has
+    nice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long each rung of a stop waits before the next: interrupt, terminate, kill."""
+
+    interrupt_s: float = 20.0
+    terminate_s: float = 5.0
+    kill_s: float = 5.0
+
+
+class Runner(Protocol):
+    """Starts and stops processes or containers; a unit runs at most once."""
+
+    async def adopt(self, launch: Launch) -> ProcessFacts:
+        """Find what an earlier supervisor started for this unit, dead or alive."""
+        ...
+
+    async def start(self, launch: Launch) -> ProcessFacts:
+        """Start the unit; DependencyError when it cannot be, or already runs."""
+        ...
+
+    async def look(self, unit: str) -> ProcessFacts:
+        """Tell whether the unit lives."""
+        ...
+
+    async def stop(self, unit: str, patience: Patience) -> ProcessFacts:
+        """Stop the unit and all it started; TransientError when it will not die."""
+        ...
+
+    def when_one_ends(self, wake: Poster) -> None:
+        """Have `wake` called as soon as a unit ends; a hint, `look` is the truth."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all units without touching them."""
+        ...
+
+
+class BotApi(Protocol):
+    """A bot's REST API."""
+
+    async def ping(self) -> None:
+        """Return when it answers; TransientError when it does not."""
+        ...
+
+    async def get(self, path: str, **params: str | int) -> Any:
+        """Read `/api/v1/<path>`; TransientError when silent, LoginRefused when not let in."""
+        ...
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Write to `/api/v1/<path>`; errors as `get`."""
+        ...
