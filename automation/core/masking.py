@@ -24,13 +24,11 @@ _SECRET_WORDS = frozenset(
 )  # fmt: skip
 _HARMLESS_KEYS = frozenset({"idempotency", "public", "partition", "sort", "primary", "group"})
 _ATOMS = frozenset({int, float, bool, type(None)})
-_MARKS = ("://", "earer ", "Basic ", "eyJ", "bot", "?", "&")
-"""Without one of these a text has no secret that is known by its form."""
 _USER_INFO = re.compile(r"\b([A-Za-z][A-Za-z0-9+.\-]*://)[^\s/?#]*@")
 _PARAMETER = re.compile(r"([?&])([\w\-.]+)=([^&\s#]+)")
 _BEARER = re.compile(r"\b(Bearer|bearer|Basic)\s+[A-Za-z0-9._~+/=\-]{8,}")
 _JWT = re.compile(r"\beyJ[\w\-]{5,}\.[\w\-]{5,}\.[\w\-]*")
-_TELEGRAM = re.compile(r"\bbot\d{5,}:[\w\-]{20,}")
+_TELEGRAM = re.compile(r"/bot\d{5,}:[\w\-]{20,}")
 
 
 class Masker:
@@ -58,8 +56,9 @@ class Masker:
         if kind is str:
             return self._mask_text(value)
         if kind is dict or isinstance(value, Mapping):
+            plain = self._registered is None
             return {
-                (self._mask_text(name) if type(name) is str else name): (
+                (name if plain else self._mask_name(name)): (
                     _blank(item) if names_a_secret(name) else self.mask(item)
                 )
                 for name, item in value.items()
@@ -68,12 +67,16 @@ class Masker:
             return [self.mask(item) for item in value]
         return self._mask_text(value) if isinstance(value, str) else value
 
+    def _mask_name(self, name: Any) -> Any:
+        return self._mask_text(name) if isinstance(name, str) else name
+
     def _mask_text(self, text: str) -> str:
         if self._registered is not None:
             text = self._registered.sub(MASK, text)
-        for mark in _MARKS:
-            if mark in text:
-                return _mask_forms(text)
+        if "://" in text or "?" in text or "&" in text or "/bot" in text:
+            return _mask_forms(text)
+        if "earer " in text or "eyJ" in text or "Basic " in text:
+            return _mask_forms(text)
         return text
 
 
@@ -82,7 +85,7 @@ def _mask_forms(text: str) -> str:
     text = _PARAMETER.sub(_mask_parameter, text)
     text = _BEARER.sub(rf"\1 {MASK}", text)
     text = _JWT.sub(MASK, text)
-    return _TELEGRAM.sub(f"bot{MASK}", text)
+    return _TELEGRAM.sub(f"/bot{MASK}", text)
 
 
 @lru_cache(maxsize=4096)
