@@ -5,6 +5,8 @@
 """
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,23 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be skipped: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def freqfleet(tmp_path):
+    """Run the `freqfleet` command as a user would, from a folder that is not the checkout."""
+
+    def run(*arguments: str | Path, cwd: Path | None = None, **environment: str):
+        command = [sys.executable, "-m", "automation", *map(str, arguments)]
+        home = {"FREQFLEET_HOME": str(tmp_path / "home"), "NO_COLOR": "1", "COLUMNS": "200"}
+        return subprocess.run(
+            command,
+            cwd=cwd or tmp_path,
+            env={**os.environ, **home, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=280,
+        )
+
+    return run
