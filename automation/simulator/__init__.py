@@ -16,10 +16,38 @@ Public names:
 `Simulator(market, *, at=None, port=0, clock=None)`   serves one market; `.url`, `.port`, `.at`
 `serving(market, **same)`                             the same as a plain context manager
 `open_market(data_dir | seed, pairs=None)`            a `Market`: `.pairs`, `.instruments`
-`freqtrade_exchange_section(url, pairs, *, key="", secret="")`  Freqtrade's `exchange` section
-`freqtrade_overlay(url, pairs, ...)`                  the whole minimal configuration around it
+`freqtrade_exchange_section(url, pairs, ...)`         Freqtrade's `exchange` section
+`freqtrade_overlay(url, pairs, ...)`                  for the last `-c`: what keeps any bot offline
+`freqtrade_configuration(url, pairs)`                 a complete dry-run configuration
+`ccxt_config(url)`                                    the same for a plain ccxt client
 `DataFolder(path)`                                    `.series`, `.pairs`, `.gaps()`, `.find(...)`
 `write_data_folder(dir, pairs, timeframes, start, end, seed)`   synthetic candles as feather files
 
 Wrong use raises `ConfigError`, a taken port `DependencyError`; both say what to do.
 """
+
+from automation.simulator.datafolder import DataFolder, Gap, Series
+from automation.simulator.freqtrade_config import (
+    ccxt_config,
+    freqtrade_configuration,
+    freqtrade_exchange_section,
+    freqtrade_overlay,
+)
+from automation.simulator.market import Instrument, Market
+from automation.simulator.server import Simulator, serving
+from automation.simulator.sources import open_market
+
+__all__ = [
+    "DataFolder",
+    "Gap",
+    "Instrument",
+    "Market",
+    "Series",
+    "Simulator",
+    "ccxt_config",
+    "freqtrade_configuration",
+    "freqtrade_exchange_section",
+    "freqtrade_overlay",
+    "open_market",
+    "serving",
+]

@@ -1,0 +1,66 @@
+"""From a request line to a status, headers and a body, as Binance answers it.
+
+Decides which path goes to which endpoint, how errors look and which weight is told. Refuses to
+know sockets: `server` hands in method, target and address. New endpoints register here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import orjson
+
+from automation.simulator import candle_endpoints, quote_endpoints
+from automation.simulator.candle_endpoints import Answer
+from automation.simulator.parameters import Parameters, RequestError
+from automation.simulator.venue import Venue
+from automation.simulator.weights import WeightCount
+
+Endpoint = Callable[[Venue, Parameters], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back to the client."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Rest:
+    """The REST interface of one venue."""
+
+    def __init__(self, venue: Venue) -> None:
+        """Serve all endpoints of market data."""
+        self._venue = venue
+        self._weights = WeightCount()
+        endpoints = candle_endpoints.ENDPOINTS | quote_endpoints.ENDPOINTS
+        self._endpoints: dict[tuple[str, str], Endpoint] = {
+            ("GET", path): endpoint for path, endpoint in endpoints.items()
+        }
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths that are served."""
+        return sorted({path for _, path in self._endpoints})
+
+    def reply(self, method: str, target: str, address: str) -> Reply:
+        """Answer one request; `target` is the path with its query."""
+        parts = urlsplit(target)
+        endpoint = self._endpoints.get((method, parts.path))
+        if endpoint is None:
+            return _error(404, -5000, f"Path {parts.path}, Method {method} is invalid", {})
+        try:
+            answer = endpoint(self._venue, Parameters(parts.query))
+        except RequestError as error:
+            return _error(error.status, error.code, error.message, self._headers(address, 1))
+        return Reply(200, answer.body, self._headers(address, answer.weight))
+
+    def _headers(self, address: str, weight: int) -> dict[str, str]:
+        used = self._weights.add(address, weight, self._venue.timeline.now_ms())
+        return {"X-MBX-USED-WEIGHT-1M": str(used)}
+
+
+def _error(status: int, code: int, message: str, headers: dict[str, str]) -> Reply:
+    return Reply(status, orjson.dumps({"code": code, "msg": message}), headers)

@@ -1,0 +1,145 @@
+"""The simulator as a running server on the loopback.
+
+Decides where it listens and for how long: it binds 127.0.0.1 and nothing else, and is gone when
+its context ends. Refuses to know what is served. Called by `app` and by tests.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from automation.core.clock import Clock, SystemClock, from_ms
+from automation.core.errors import DependencyError
+from automation.simulator.market import Market
+from automation.simulator.rest import Rest
+from automation.simulator.timeline import Timeline
+from automation.simulator.venue import Venue
+
+HOST = "127.0.0.1"
+_SHUTDOWN_S = 0.5
+
+
+class Simulator:
+    """Serves one market for as long as its context is open.
+
+    async with Simulator(open_market("data")) as sim:
+        requests go to sim.url
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        *,
+        at: datetime | None = None,
+        port: int = 0,
+        clock: Clock | None = None,
+    ) -> None:
+        """Prepare to serve `market`; nothing listens yet.
+
+        `at`: the instant of the market that is now at the start (to the hour below); without it
+        history keeps its own dates. `port` 0 lets the system choose.
+        """
+        self.market = market
+        self._at, self._port = at, port
+        self._clock = clock or SystemClock()
+        self._runner: web.ServerRunner | None = None
+        self._venue: Venue | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start listening; DependencyError if the port is taken."""
+        self._venue = Venue(self.market, Timeline(self._clock, self._at))
+        rest = Rest(self._venue)
+        self._venue.listed()  # reads what every client asks for first
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            reply = rest.reply(request.method, request.raw_path, request.remote or HOST)
+            return web.Response(
+                body=reply.body,
+                status=reply.status,
+                headers=reply.headers,
+                content_type="application/json",
+            )
+
+        runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        site = web.TCPSite(runner, HOST, self._port, shutdown_timeout=_SHUTDOWN_S)  # type: ignore[call-arg]
+        try:
+            await site.start()
+        except OSError as error:
+            await runner.cleanup()
+            raise DependencyError(
+                f"cannot listen there ({error.strerror or error})",
+                where=f"{HOST}:{self._port}",
+                cure="choose another port, or 0 for any free one",
+            ) from error
+        self._runner = runner
+        self._port = _port_of(runner)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening and drop open connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where clients send requests, without a path: `http://127.0.0.1:port`."""
+        return f"http://{HOST}:{self._port}"
+
+    @property
+    def at(self) -> datetime:
+        """The instant of the market that is served as now."""
+        if self._venue is None:
+            raise RuntimeError("the simulator is not running")
+        return from_ms(self._venue.timeline.market_now_ms())
+
+
+def _port_of(runner: web.ServerRunner) -> int:
+    address: Any = runner.addresses[0]
+    return int(address[1])
+
+
+@contextmanager
+def serving(
+    market: Market,
+    *,
+    at: datetime | None = None,
+    port: int = 0,
+    clock: Clock | None = None,
+) -> Iterator[Simulator]:
+    """Serve a market from a thread of its own, for callers without asyncio."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
+    thread.start()
+    simulator = Simulator(market, at=at, port=port, clock=clock)
+
+    def run(coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    try:
+        run(simulator.__aenter__())
+        try:
+            yield simulator
+        finally:
+            run(simulator.__aexit__(None, None, None))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

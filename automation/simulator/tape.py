@@ -1,0 +1,159 @@
+"""The moving present of one symbol: last price, the candle being made, the last 24 hours.
+
+Decides what is known at an instant and what is not yet, always from the finest series that covers
+it. Refuses to know encoding and HTTP. Called by `rest` and `quotes`; all times are the market's.
+"""
+
+import numpy as np
+
+from automation.simulator.candles import (
+    CLOSE,
+    Candles,
+    Floats,
+    aggregate,
+    fill_holes,
+    moved_by_ratio,
+    no_candles,
+)
+from automation.simulator.market import Instrument, Market, PriceKind, Stored
+from automation.simulator.path import part, price_along, turning_points
+from automation.simulator.timeframes import DAY_MS, timeframe
+
+_PAST_MS = (DAY_MS, 30 * DAY_MS, 3000 * DAY_MS)
+
+
+class Tape:
+    """Prices of one symbol up to an instant, and nothing after it."""
+
+    def __init__(self, market: Market, instrument: Instrument) -> None:
+        """Find the series that a path can be drawn from."""
+        self._market, self.instrument = market, instrument
+        day = timeframe("1d")
+        found = list(market.stored(instrument.symbol, "trade", day))
+        self._series = sorted(found, key=lambda s: s.timeframe.length_ms)
+        self._closed: dict[tuple[int, int], Floats] = {}
+        self._last_close: tuple[int, float] = (-1, float("nan"))
+        self._price: tuple[int, float] = (-1, float("nan"))
+
+    def _covering(self, start_ms: int, at_ms: int) -> Stored | None:
+        """The finest series that runs from start to at; else the finest that runs at `at`."""
+        running = [s for s in self._series if s.first_ms <= at_ms and _before(at_ms, s.end_ms)]
+        whole = [s for s in running if s.first_ms <= start_ms]
+        return next(iter(whole or running), None)
+
+    def _bar(self, at_ms: int, series: Stored) -> tuple[int, Floats] | None:
+        """Opening instant and values of the finest candle at an instant; None in a hole."""
+        frame = series.timeframe
+        start = frame.open_ms(frame.number(at_ms))
+        rows = self._read(series, start, start + 1)
+        return (start, rows.values[0]) if len(rows) else None
+
+    def _read(self, series: Stored, start_ms: int, end_ms: int) -> Candles:
+        symbol = self.instrument.symbol
+        return self._market.read(symbol, "trade", series.timeframe, start_ms, end_ms)
+
+    def price(self, at_ms: int) -> float:
+        """Last traded price at an instant; NaN before the first trade."""
+        if self._price[0] != at_ms:
+            self._price = (at_ms, self._compute_price(at_ms))
+        return self._price[1]
+
+    def _compute_price(self, at_ms: int) -> float:
+        series = self._covering(at_ms, at_ms)
+        bar = self._bar(at_ms, series) if series else None
+        if series is None or bar is None:
+            return self._close_before(at_ms)
+        start, values = bar
+        points = turning_points(values[None, :])[0]
+        fraction = (at_ms - start) / series.timeframe.length_ms
+        return price_along(points, fraction, self.instrument.rules.tick_decimals)
+
+    def _close_before(self, at_ms: int) -> float:
+        if self._last_close[0] <= at_ms and not self._is_running(at_ms):
+            known_at, close = self._last_close
+            if known_at >= (self.instrument.end_ms or 0) > 0:
+                return close
+        for past_ms in _PAST_MS:
+            found = [self._read(s, at_ms - past_ms, at_ms) for s in self._series]
+            last = max((rows for rows in found if len(rows)), key=_last_open, default=None)
+            if last is not None:
+                self._last_close = (at_ms, float(last.values[-1, CLOSE]))
+                return self._last_close[1]
+        return float("nan")
+
+    def _is_running(self, at_ms: int) -> bool:
+        return self._covering(at_ms, at_ms) is not None
+
+    def moving(self, kind: PriceKind, start_ms: int, at_ms: int) -> Floats | None:
+        """Values of the candle that opened at `start_ms`, as far as it is at `at_ms`; shape (5,).
+
+        None where the data has ended or not begun.
+        """
+        traded = self._moving_trade(start_ms, at_ms)
+        if traded is None or kind == "trade":
+            return traded
+        ends = np.array([start_ms, at_ms], np.int64)
+        ratio = self._market.ratio(self.instrument.symbol, kind, ends)
+        return moved_by_ratio(traded[None, :], ratio[:1], ratio[1:])[0]
+
+    def _moving_trade(self, start_ms: int, at_ms: int) -> Floats | None:
+        series = self._covering(start_ms, at_ms)
+        if series is None:
+            return None
+        rules, length = self.instrument.rules, series.timeframe.length_ms
+        bar = self._bar(at_ms, series)
+        if bar is None:
+            price = self._close_before(at_ms)
+            opened, current = at_ms, np.array((price, price, price, price, 0.0))
+        else:
+            opened, values = bar
+            begin = max(start_ms - opened, 0) / length
+            end = (at_ms - opened) / length
+            current = part(values, begin, end, rules.tick_decimals, rules.quantity_precision)
+        if opened <= start_ms:
+            return current
+        closed = self._closed_part(series, start_ms, opened)
+        if np.isnan(closed[CLOSE]):
+            return current
+        both = Candles(np.array([0, 1], np.int64), np.vstack((closed, current)))
+        row: Floats = aggregate(both, np.array([0, 2], np.int64))[0]
+        return row
+
+    def _closed_part(self, series: Stored, start_ms: int, end_ms: int) -> Floats:
+        key = (start_ms, end_ms)
+        if key not in self._closed:
+            if len(self._closed) > 64:
+                self._closed.clear()
+            rows = self._read(series, start_ms, end_ms)
+            self._closed[key] = aggregate(rows, np.array(key, np.int64))[0]
+        return self._closed[key]
+
+    def last_day(self, at_ms: int) -> Floats:
+        """Values of the 24 hours up to an instant; flat at the last price where nothing traded."""
+        start = at_ms - DAY_MS
+        series = self._covering(start, at_ms)
+        row = None
+        if series is not None:
+            first = series.timeframe.open_ms(series.timeframe.number(start - 1) + 1)
+            row = self._moving_trade(first, at_ms)
+        if row is None:
+            row = np.full(5, np.nan)
+            row = fill_holes(row[None, :], self.price(at_ms))[0]
+        return row
+
+    def recent(self, at_ms: int, span_ms: int) -> tuple[Candles, int]:
+        """Finest closed and running candles over a span, with their length in ms."""
+        series = self._covering(at_ms, at_ms)
+        if series is None:
+            return no_candles(), 1
+        frame = series.timeframe
+        first = frame.open_ms(frame.number(at_ms - span_ms))
+        return self._read(series, first, at_ms + 1), frame.length_ms
+
+
+def _before(at_ms: int, end_ms: int | None) -> bool:
+    return end_ms is None or at_ms < end_ms
+
+
+def _last_open(rows: Candles) -> int:
+    return int(rows.open_ms[-1])

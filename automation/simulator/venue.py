@@ -1,0 +1,75 @@
+"""One market at one time: what the endpoints look things up in.
+
+Decides which symbols are listed now, and keeps the charts and tapes that were asked for. Refuses
+to know parameters and JSON. Called by the endpoint modules; built by `server`.
+"""
+
+import numpy as np
+
+from automation.simulator import kline
+from automation.simulator.charts import BlockCache, Chart
+from automation.simulator.market import Instrument, Market, PriceKind
+from automation.simulator.parameters import unknown_symbol
+from automation.simulator.tape import Tape
+from automation.simulator.timeframes import Timeframe
+from automation.simulator.timeline import Timeline
+
+
+class Venue:
+    """A market, its clock, and everything derived from the two."""
+
+    def __init__(self, market: Market, timeline: Timeline) -> None:
+        """Charts and tapes are made when they are first asked for."""
+        self.market, self.timeline = market, timeline
+        self._cache = BlockCache()
+        self._charts: dict[tuple[str, str, str], Chart] = {}
+        self._tapes: dict[str, Tape] = {}
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Look up a listed symbol; -1121 if there is none."""
+        instrument = self.market.instruments.get(symbol)
+        if instrument is None or not self.is_listed(instrument):
+            unknown_symbol()
+        return instrument
+
+    def is_listed(self, instrument: Instrument) -> bool:
+        """Whether the contract's first candle is past."""
+        return instrument.first_ms <= self.timeline.market_now_ms()
+
+    def has_ended(self, instrument: Instrument) -> bool:
+        """Whether trading is over: only where history is played as the present."""
+        end_ms = instrument.end_ms
+        over = end_ms is not None and end_ms <= self.timeline.market_now_ms()
+        return over and self.timeline.is_shifted
+
+    def listed(self) -> list[Instrument]:
+        """List the symbols there are now."""
+        return [each for each in self.market.instruments.values() if self.is_listed(each)]
+
+    def chart(self, symbol: str, kind: kline.Kind, frame: Timeframe) -> Chart:
+        """Find or make the chart of one symbol, price and timeframe."""
+        key = (symbol, kind, frame.name)
+        chart = self._charts.get(key)
+        if chart is None:
+            chart = self._charts[key] = Chart(
+                self.market,
+                self.instrument(symbol),
+                kind,
+                frame,
+                self.timeline.shift_ms,
+                interpolates=self.timeline.is_shifted,
+                cache=self._cache,
+            )
+        return chart
+
+    def tape(self, symbol: str) -> Tape:
+        """Find or make the tape of one symbol."""
+        tape = self._tapes.get(symbol)
+        if tape is None:
+            tape = self._tapes[symbol] = Tape(self.market, self.instrument(symbol))
+        return tape
+
+    def beside(self, symbol: str, kind: PriceKind, price: float, at_ms: int) -> float:
+        """Mark or index price that goes with a traded price, eight decimals."""
+        ratio = self.market.ratio(symbol, kind, np.array([at_ms], np.int64))
+        return round(price * float(ratio[0]), 8)
