@@ -119,9 +119,10 @@ class PackStrategy(IStrategy):
     ) -> float:
         """Return the smallest leverage cap; 1 where there is none (the stake is then 0)."""
         stop, cap, _ = self._signal_risk(pair, current_time)
-        return max(
-            sizing.entry_leverage(cap, stop, max_leverage, self.liquidation_margin_frac), 1.0
+        safe = sizing.liquidation_safe_leverage(
+            stop, sizing.maintenance_bound(max_leverage), self.liquidation_margin_frac
         )
+        return max(sizing.entry_leverage(cap, max_leverage, safe), 1.0)
 
     def custom_stake_amount(  # noqa: PLR0917
         self,
@@ -242,8 +243,8 @@ class PackStrategy(IStrategy):
         frame = self._analyzed(pair)
         if frame is not None:
             opened = timeframe_to_prev_date(self.timeframe, trade.open_date_utc)
-            earlier = frame["date"].to_numpy() < np.datetime64(opened.replace(tzinfo=None))
-            stop = _number(frame, STOP_KEY, int(earlier.sum()) - 1) if earlier.any() else math.nan
+            earlier = int((frame["date"] < opened).sum())
+            stop = _number(frame, STOP_KEY, earlier - 1) if earlier else math.nan
             if stop > 0.0:
                 return stop
         return self.least_stop_frac

@@ -1,13 +1,11 @@
 """How much to stake and with how much leverage: pure functions of numbers.
 
-They know neither Freqtrade nor candles, and use only what numba compiles unchanged: the bot's
-callbacks and a compiled backtest call the very same functions. They fail closed: a NaN, an
+They know neither Freqtrade nor candles, call no function of their own and use only what numba
+compiles unchanged: the bot's callbacks and a compiled backtest call the very same functions. They fail closed: a NaN, an
 infinity or a number out of range gives 0, which means no entry.
 """
 
 import math
-
-__all__ = ["entry_leverage", "entry_stake", "liquidation_safe_leverage", "risk_stake"]
 
 
 def risk_stake(
@@ -44,18 +42,19 @@ def liquidation_safe_leverage(
     return leverage if leverage >= 1.0 else 0.0
 
 
-def entry_leverage(
-    leverage_cap: float, stop_dist_frac: float, max_leverage: float, margin_frac: float
-) -> float:
-    """Return the leverage of an entry: the smallest of all caps, or 0 where there is none.
+def maintenance_bound(max_leverage: float) -> float:
+    """Return a maintenance margin rate that no bracket of `max_leverage` exceeds; NaN below 1.
 
-    `leverage_cap` comes from the candle, `max_leverage` from the exchange's bracket. A bracket's
-    maintenance rate is below its initial margin rate 1 / `max_leverage`, which stands in for it.
+    A bracket's maintenance rate is below its initial margin rate, 1 / `max_leverage`.
     """
-    if not (leverage_cap >= 1.0 and max_leverage >= 1.0):
+    return 1.0 / max_leverage if max_leverage >= 1.0 else math.nan
+
+
+def entry_leverage(leverage_cap: float, max_leverage: float, safe_leverage: float) -> float:
+    """Return the smallest of the candle's, the exchange's and the stop's cap; 0 if one is below 1."""
+    if not (leverage_cap >= 1.0 and max_leverage >= 1.0 and safe_leverage >= 1.0):
         return 0.0
-    safe = liquidation_safe_leverage(stop_dist_frac, 1.0 / max_leverage, margin_frac)
-    return min(leverage_cap, max_leverage, safe)
+    return min(leverage_cap, max_leverage, safe_leverage)
 
 
 def entry_stake(

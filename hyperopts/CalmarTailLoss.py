@@ -1,0 +1,45 @@
+"""Hyperopt loss: Calmar ratio that pays for bad days, with a floor on the number of trades."""
+
+import math
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from freqtrade.optimize.hyperopt import IHyperOptLoss
+from pandas import DataFrame
+
+from tradekit import metrics
+
+LEAST_TRADES = 100  # fewer say little: the loss grows by one for every missing hundredth part
+TAIL_DAYS = 3.0
+WORST = 1e6
+BEST = -1e3
+
+
+class CalmarTailLoss(IHyperOptLoss):
+    """Smaller is better: minus `metrics.calmar_with_tail`, plus what is missing of the trades."""
+
+    @staticmethod
+    def hyperopt_loss_function(
+        *,
+        results: DataFrame,
+        trade_count: int,
+        min_date: datetime,
+        max_date: datetime,
+        starting_balance: float,
+        **kwargs: Any,
+    ) -> float:
+        """Return the loss of one epoch; without trades, or with a ruined account, the worst."""
+        if not trade_count:
+            return WORST
+        closed = results["close_date"].to_numpy(dtype="datetime64[s]").astype(np.int64)
+        start = int(min_date.timestamp())
+        day_count = max(math.ceil((max_date.timestamp() - start) / 86_400), 1)
+        profits = results["profit_abs"].to_numpy(dtype=np.float64)
+        daily = metrics.daily_profits((closed - start) // 86_400, profits, day_count)
+        equity = metrics.equity_curve(starting_balance, daily)
+        score = metrics.calmar_with_tail(equity, day_count / metrics.DAYS_PER_YEAR, TAIL_DAYS)
+        if math.isnan(score) or equity.min() <= 0.0:
+            return WORST
+        missing = max(1.0 - trade_count / LEAST_TRADES, 0.0)
+        return max(-score, BEST) + 100.0 * missing

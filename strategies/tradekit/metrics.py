@@ -1,0 +1,148 @@
+"""Measures of a track record, written once for hyperopt losses, reports and the sidecar.
+
+Arrays of float64 in, numbers out; money in the stake currency, returns and drawdowns as fractions.
+No function invents a number: where a measure is undefined (no trades, no losses, no variation)
+the result is NaN or, where its limit is plain, an infinity, as each docstring says; a NaN in the
+input makes the result NaN. Knows nothing of Freqtrade.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from tradekit.indicators import FloatArray
+
+DAYS_PER_YEAR = 365  # the market never closes
+
+
+def sharpe(returns: FloatArray, periods_per_year: float = DAYS_PER_YEAR) -> float:
+    """Return mean over standard deviation (n − 1) of `returns`, × √`periods_per_year`.
+
+    Excess return over 0 (Sharpe 1994, The Sharpe Ratio). NaN for fewer than two returns or none
+    that differ.
+    """
+    if len(returns) < 2:
+        return math.nan
+    deviation = float(np.std(returns, ddof=1))
+    if not deviation > 0.0:
+        return math.nan
+    return float(np.mean(returns)) / deviation * math.sqrt(periods_per_year)
+
+
+def sortino(
+    returns: FloatArray, periods_per_year: float = DAYS_PER_YEAR, target: float = 0.0
+) -> float:
+    """Return mean excess over `target` over the downside deviation, × √`periods_per_year`.
+
+    Downside deviation: root mean square of the shortfalls over all returns, not only the losing
+    ones (Sortino and Price 1994). Infinite with gains and no shortfall; NaN without either.
+    """
+    if not len(returns):
+        return math.nan
+    downside = math.sqrt(float(np.mean(np.minimum(returns - target, 0.0) ** 2)))
+    excess = float(np.mean(returns)) - target
+    if downside == 0.0:
+        return math.inf if excess > 0.0 else math.nan
+    return excess / downside * math.sqrt(periods_per_year)
+
+
+def max_drawdown_frac(equity: FloatArray) -> float:
+    """Return the deepest fall of `equity` below its highest value so far, as a fraction of that.
+
+    0 for a curve that never falls; NaN for an empty one.
+    """
+    if not len(equity):
+        return math.nan
+    peak = np.maximum.accumulate(equity)
+    return float(np.max((peak - equity) / peak))
+
+
+def annual_return_frac(equity: FloatArray, years: float) -> float:
+    """Return the yearly compound growth of `equity` from its first to its last value.
+
+    −1 when all is lost; NaN for an empty curve or no time.
+    """
+    if not len(equity) or not years > 0.0 or not equity[0] > 0.0:
+        return math.nan
+    growth = float(equity[-1] / equity[0])
+    return growth ** (1.0 / years) - 1.0 if growth > 0.0 else -1.0
+
+
+def calmar(equity: FloatArray, years: float) -> float:
+    """Return the annual return over the deepest drawdown (Young 1991).
+
+    Infinite with a gain and no drawdown; NaN without either.
+    """
+    yearly, fall = annual_return_frac(equity, years), max_drawdown_frac(equity)
+    if fall == 0.0:
+        return math.inf if yearly > 0.0 else math.nan
+    return yearly / fall
+
+
+def profit_factor(profits: FloatArray) -> float:
+    """Return the sum of gains over the sum of losses; infinite without losses, NaN without either."""
+    gains = float(np.sum(np.maximum(profits, 0.0)))
+    losses = -float(np.sum(np.minimum(profits, 0.0)))
+    if losses == 0.0:
+        return math.inf if gains > 0.0 else math.nan
+    return gains / losses
+
+
+def expectancy(profits: FloatArray) -> float:
+    """Return the mean profit of a trade in the unit of `profits`; NaN without trades."""
+    return float(np.mean(profits)) if len(profits) else math.nan
+
+
+def cvar_frac(returns: FloatArray, tail_frac: float = 0.05) -> float:
+    """Return the mean loss of the worst `tail_frac` of `returns`, positive for a loss.
+
+    Expected shortfall of the empirical distribution, the boundary return counted by the part of it
+    that lies in the tail (Acerbi and Tasche 2002, Expected Shortfall, eq. 4.12). NaN without
+    returns.
+    """
+    if not len(returns) or not 0.0 < tail_frac <= 1.0 or bool(np.isnan(returns).any()):
+        return math.nan
+    worst = np.sort(returns)
+    tail = tail_frac * len(worst)
+    whole = math.floor(tail)
+    part = (tail - whole) * worst[whole] if whole < len(worst) else 0.0
+    return -float((np.sum(worst[:whole]) + part) / tail)
+
+
+def equity_curve(start: float, profits: FloatArray) -> FloatArray:
+    """Return `start` and the equity after each of `profits`: one row more than `profits`."""
+    return np.concatenate(([start], start + np.cumsum(profits)))
+
+
+def daily_profits(days: npt.NDArray[np.int64], profits: FloatArray, day_count: int) -> FloatArray:
+    """Return the profit of each of `day_count` days; `days` is the day, from 0, of each profit.
+
+    A profit after the last day counts to it: a trade closed on the closing instant.
+    """
+    last = np.clip(days, 0, day_count - 1)
+    return np.bincount(last, weights=profits, minlength=day_count).astype(np.float64)
+
+
+def returns_of(equity: FloatArray) -> FloatArray:
+    """Return the return of each step of `equity`: one row less; 0 from the day all is lost on."""
+    before = equity[:-1]
+    steps = np.zeros(len(before))
+    np.divide(np.diff(equity), before, out=steps, where=before > 0.0)
+    return steps
+
+
+def calmar_with_tail(equity: FloatArray, years: float, tail_days: float) -> float:
+    """Return the annual return over drawdown plus `tail_days` × the daily CVaR at 5 %.
+
+    A Calmar ratio that also pays for bad days that happened not to come in a row. A loss is
+    multiplied by one plus that risk instead of divided, so that more risk never looks better.
+    `equity` is daily. NaN for an empty curve; a gain without any risk is infinite.
+    """
+    yearly = annual_return_frac(equity, years)
+    risk = max_drawdown_frac(equity) + tail_days * max(cvar_frac(returns_of(equity)), 0.0)
+    if math.isnan(yearly) or math.isnan(risk):
+        return math.nan
+    if yearly <= 0.0:
+        return yearly * (1.0 + risk)
+    return yearly / risk if risk > 0.0 else math.inf
