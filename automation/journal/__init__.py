@@ -5,7 +5,20 @@
 
 from automation.journal.event import Draft, Event
 from automation.journal.journal import Journal
+from automation.journal.kinds import KINDS, Facts, Kind, define, sentence
 from automation.journal.store import Query
 from automation.journal.verification import Break, Verification
 
-__all__ = ["Break", "Draft", "Event", "Journal", "Query", "Verification"]
+__all__ = [
+    "KINDS",
+    "Break",
+    "Draft",
+    "Event",
+    "Facts",
+    "Journal",
+    "Kind",
+    "Query",
+    "Verification",
+    "define",
+    "sentence",
+]

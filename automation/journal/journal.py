@@ -17,7 +17,9 @@ from pydantic import BaseModel
 
 from automation.core.clock import Clock, SystemClock
 from automation.core.errors import DependencyError, PermanentError, TransientError
-from automation.journal.event import Draft, Event, prepare, to_us
+from automation.journal.catalogue import ClockSetBack, Healed
+from automation.journal.event import Draft, Entry, Event, prepare, to_us
+from automation.journal.kinds import KINDS
 from automation.journal.sqlite import SqliteStore
 from automation.journal.store import EVERYTHING, Batch, Query, Store
 from automation.journal.verification import Verification, verify_links
@@ -25,6 +27,8 @@ from automation.journal.writer import GroupWriter
 
 Payload = Mapping[str, Any] | BaseModel | None
 WATCH_S = 1.0
+SET_BACK_US = 1_000_000
+"""Smaller steps back are what threads and NTP do all day."""
 
 
 class Journal:
@@ -37,7 +41,8 @@ class Journal:
         """Take over a store; most callers want `Journal.open`."""
         self.store = store
         self._clock = clock or SystemClock()
-        self._writer = GroupWriter(store, self._wake)
+        self._writer = GroupWriter(store, self._wake, self._healed)
+        self._newest_us = 0
         self._wakers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._lock = threading.Lock()
         self._watcher: threading.Thread | None = None
@@ -78,11 +83,12 @@ class Journal:
     ) -> Event:
         """Append one event and return when it is durable; the caller hears of every fault."""
         draft = Draft(kind, actor, source, payload, bot, _sequence(cause), address)
-        return self.submit([draft]).result()[0]
+        return self.submit([draft]).result()[-1]
 
     def append_many(self, drafts: Iterable[Draft]) -> list[Event]:
         """Append events together: all of them or none."""
-        return self.submit(drafts).result()
+        drafts = list(drafts)
+        return self.submit(drafts).result()[-len(drafts) :] if drafts else []
 
     async def append_async(
         self,
@@ -97,7 +103,7 @@ class Journal:
     ) -> Event:
         """Append one event without blocking the loop; returns when it is durable."""
         draft = Draft(kind, actor, source, payload, bot, _sequence(cause), address)
-        return (await asyncio.wrap_future(self.submit([draft])))[0]
+        return (await asyncio.wrap_future(self.submit([draft])))[-1]
 
     def post(
         self,
@@ -119,9 +125,7 @@ class Journal:
 
     def submit(self, drafts: Iterable[Draft], *, keep: bool = False) -> "Future[list[Event]]":
         """Queue events that belong together; the future holds them once they are durable."""
-        now_us = to_us(self._clock.now())
-        entries = [prepare(draft, now_us) for draft in drafts]
-        return self._writer.submit(Batch(entries), keep=keep)
+        return self._writer.submit(Batch(self._entries(drafts)), keep=keep)
 
     def read(self, after: int = 0, limit: int = 1000, query: Query = EVERYTHING) -> list[Event]:
         """Read at most `limit` events after a position, oldest first."""
@@ -201,6 +205,20 @@ class Journal:
         """Close it."""
         self.close()
 
+    def _entries(self, drafts: Iterable[Draft]) -> list[Entry]:
+        now_us = to_us(self._clock.now())
+        entries = [prepare(KINDS.shape(draft), now_us) for draft in drafts]
+        back_us = self._newest_us - now_us
+        self._newest_us = now_us
+        if back_us > SET_BACK_US:
+            said = ClockSetBack(back_s=back_us / 1e6)
+            entries.insert(0, prepare(KINDS.shape(_own("journal.clock_set_back", said)), now_us))
+        return entries
+
+    def _healed(self, fault: str, down_s: float, kept_events: int) -> None:
+        said = Healed(fault=fault, down_s=round(down_s, 3), kept_events=kept_events)
+        self.submit([_own("journal.healed", said)], keep=True)
+
     def _page(self, after: int, limit: int, query: Query) -> tuple[list[Event], int]:
         if query == EVERYTHING:
             return self.store.read(after, limit), after
@@ -238,6 +256,10 @@ class Journal:
                 self._wake()
         if watch is not None:
             watch.close()
+
+
+def _own(kind: str, said: BaseModel) -> Draft:
+    return Draft(kind, "journal", "journal", said)
 
 
 def _sequence(cause: int | Event | None) -> int | None:

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from automation.core.errors import ConfigError, DependencyError, PermanentError, TransientError
@@ -35,9 +36,19 @@ class _Waiting:
 class GroupWriter:
     """Queues batches of any thread and writes them together."""
 
-    def __init__(self, store: Store, on_commit: Callable[[], None]) -> None:
-        """`on_commit` is called on the writing thread after each transaction."""
-        self._store, self._on_commit = store, on_commit
+    def __init__(
+        self,
+        store: Store,
+        on_commit: Callable[[], None],
+        on_heal: Callable[[str, float, int], None],
+    ) -> None:
+        """Call `on_commit` after each transaction, `on_heal` after the first that succeeds again.
+
+        Both run on the writing thread; `on_heal` gets the fault, its seconds and the kept events.
+        """
+        self._store, self._on_commit, self._on_heal = store, on_commit, on_heal
+        self._fault_since = 0.0
+        self._kept_most = 0
         self._queue: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -97,7 +108,8 @@ class GroupWriter:
                     self._settle(waiting)
                     waiting.future.set_exception(error)
             else:
-                pause_s, self.fault = 0.0, ""
+                pause_s = 0.0
+                self._heal()
                 for waiting, events in zip(group, written, strict=True):
                     self._settle(waiting)
                     waiting.future.set_result(events)
@@ -142,14 +154,23 @@ class GroupWriter:
     def _fail(
         self, group: list[_Waiting], error: DependencyError | ConfigError, pause_s: float
     ) -> float:
+        if not self.fault:
+            self._fault_since, self._kept_most = time.monotonic(), 0
         self.fault = str(error)
         kept = [waiting for waiting in group if waiting.is_kept]
         with self._changed:
             self._queue.extendleft(reversed(kept))
+            self._kept_most = max(self._kept_most, self._kept)
         for waiting in group:
             if not waiting.is_kept:
                 waiting.future.set_exception(error)
         return min(LONGEST_PAUSE_S, max(0.1, pause_s * 2))
+
+    def _heal(self) -> None:
+        fault, self.fault = self.fault, ""
+        if fault and self._deadline is None:
+            with suppress(PermanentError):  # closed in this very moment
+                self._on_heal(fault, time.monotonic() - self._fault_since, self._kept_most)
 
     def _settle(self, waiting: _Waiting) -> None:
         if waiting.is_kept:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from automation.core.errors import ConfigError, PermanentError
-from automation.journal import Draft, Journal, Query
+from automation.journal import Draft, Journal, Query, sentence
 from automation.testing import ManualClock
 
 
@@ -47,7 +47,9 @@ def test_the_time_is_the_clocks(tmp_path):
         append(journal)
         clock.jump(-3600)
         append(journal)
-        assert [e.time for e in journal.read()] == [clock.now() + timedelta(hours=1), clock.now()]
+        first, said, second = journal.read()
+        assert [first.time, second.time] == [clock.now() + timedelta(hours=1), clock.now()]
+        assert sentence(said).startswith("The clock was set back by 3600.0 s")
         assert journal.verify().is_whole
 
 
