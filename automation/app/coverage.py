@@ -70,7 +70,7 @@ def _covering(folder: DataFolder, timeframes: Sequence[str], span: TimeRange) ->
 
 
 def _wanted(timeframes: Sequence[str]) -> list[tuple[Kind, str]]:
-    return [*(("futures", name) for name in timeframes), *_NEEDED]  # type: ignore[list-item]
+    return [*(("futures", name) for name in timeframes), *_NEEDED]
 
 
 def _covers(folder: DataFolder, pair: str, kind: Kind, name: str, span: TimeRange) -> bool:

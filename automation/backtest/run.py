@@ -137,12 +137,16 @@ async def _watch(command: list[str], source: StrategyFile, progress: Progress | 
         limit=1 << 20,
     )
     lines: list[str] = []
+    reached = ""
     try:
         assert process.stdout is not None
         async for raw in process.stdout:
             line = raw.decode("utf-8", "replace").rstrip()
             lines.append(line)
-            _tell_stage(line, source, progress)
+            stage = next((stage for pattern, stage in _STAGES if pattern.search(line)), reached)
+            if progress is not None and stage != reached:
+                progress(source.name, stage)
+            reached = stage
         return _Output(await process.wait(), lines)
     finally:
         await _end(process)
@@ -154,11 +158,3 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
-
-
-def _tell_stage(line: str, source: StrategyFile, progress: Progress | None) -> None:
-    if progress is None:
-        return
-    for pattern, stage in _STAGES:
-        if pattern.search(line):
-            progress(source.name, stage)

@@ -35,7 +35,7 @@ def find_strategy(name: str, folder: Path) -> StrategyFile:
     sources = {path: _read(path) for path in sorted(folder.glob("*.py"))}
     for path, text in sources.items():
         if name in _CLASS.findall(text):
-            return StrategyFile(name, path, _timeframe(name, path, sources))
+            return StrategyFile(name, path, _timeframe(name, path, folder))
     known = sorted({cls for text in sources.values() for cls in _CLASS.findall(text)})
     close = get_close_matches(name, known, n=1)
     cure = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}"
@@ -49,36 +49,42 @@ def _read(path: Path) -> str:
         raise ConfigError(f"cannot be read: {error}", where=str(path)) from None
 
 
-def _timeframe(name: str, path: Path, sources: dict[Path, str]) -> str | None:
-    """Read `timeframe = "5m"` of a class, or of the bases that stand beside it."""
-    classes: dict[str, ast.ClassDef] = {}
-    for source in (*(text for other, text in sources.items() if other != path), sources[path]):
-        classes.update(_classes(source))
-    if name not in classes:
-        _explain_syntax(path, sources[path])
-    seen: set[str] = set()
-    current: str | None = name
-    while current in classes and current not in seen:
+def _timeframe(name: str, path: Path, folder: Path) -> str | None:
+    """Read `timeframe = "5m"` of a class, or of the first base that says one."""
+    seen: set[tuple[str, Path]] = set()
+    current: tuple[str, Path] | None = (name, path)
+    while current is not None and current not in seen:
         seen.add(current)
-        found = _assigned_text(classes[current].body, "timeframe")
-        if found is not None:
-            return found
-        bases = classes[current].bases
-        current = next((base.id for base in bases if isinstance(base, ast.Name)), None)
+        tree = _parse(current[1])
+        found = next((c for c in ast.walk(tree) if _is_class(c, current[0])), None)
+        if not isinstance(found, ast.ClassDef):
+            return None
+        said = _assigned_text(found.body, "timeframe")
+        if said is not None:
+            return said
+        current = _base(found, tree, current[1], folder)
     return None
 
 
-def _classes(source: str) -> dict[str, ast.ClassDef]:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return {}
-    return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+def _is_class(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.ClassDef) and node.name == name
 
 
-def _explain_syntax(path: Path, source: str) -> None:
+def _base(cls: ast.ClassDef, tree: ast.Module, path: Path, folder: Path) -> tuple[str, Path] | None:
+    """Tell the name of the first base and the file it comes from, if it lies in `folder`."""
+    name = next((base.id for base in cls.bases if isinstance(base, ast.Name)), None)
+    for node in tree.body if name else ():
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                source = folder / f"{node.module.replace('.', '/')}.py"
+                if (alias.asname or alias.name) == name and source.is_file():
+                    return alias.name, source
+    return (name, path) if name else None
+
+
+def _parse(path: Path) -> ast.Module:
     try:
-        ast.parse(source)
+        return ast.parse(_read(path))
     except SyntaxError as error:
         where = f"{path}:{error.lineno}"
         raise ConfigError(f"not valid Python: {error.msg}", where=where) from None

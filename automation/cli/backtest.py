@@ -107,35 +107,44 @@ def _figures(outcome: "StrategyOutcome") -> dict[str, Any]:
 
 
 def _print_table(report: "BacktestReport") -> None:
+    """One column a strategy, one row a figure: readable on eighty columns."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     first = report.outcomes[0]
-    title = f"{first.start:%Y-%m-%d} to {first.end:%Y-%m-%d}, {len(report.pairs)} pairs, "
-    table = Table(title=f"{title}market {first.market_change_frac:+.1%}", box=SIMPLE_HEAD)
-    table.add_column("strategy")
-    heads = ("trades", "long/short", "wins", "profit", "drawdown", "Sharpe", "Sortino", "Calmar")
-    for head in (*heads, "profit factor", "liquidated"):
-        table.add_column(head, justify="right")
+    table = Table(box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    bases = " ".join(pair.split("/")[0] for pair in report.pairs)
+    table.title = f"{first.start:%Y-%m-%d} to {first.end:%Y-%m-%d}, USDT perpetuals: {bases}"
+    table.add_column("", style="dim")
     for outcome in report.outcomes:
-        table.add_row(outcome.name, *_cells(outcome))
+        table.add_column(outcome.name, justify="right")
+    for row in zip(*(_rows(outcome) for outcome in report.outcomes), strict=True):
+        table.add_row(row[0][0], *(cell for _, cell in row))
     out.print(table)
     for outcome in report.outcomes:
-        out.print(f"{outcome.name}: {outcome.result_file}", soft_wrap=True, highlight=False)
+        out.print(f"{outcome.name}: {_short(outcome.result_file)}", soft_wrap=True, highlight=False)
 
 
-def _cells(outcome: "StrategyOutcome") -> list[str]:
+def _rows(outcome: "StrategyOutcome") -> list[tuple[str, str]]:
     colour = "green" if outcome.profit_frac > 0 else "red"
     factor = "-" if outcome.profit_factor is None else f"{outcome.profit_factor:.2f}"
+    alarm = "[red]" if outcome.liquidations else ""
     return [
-        str(outcome.trades),
-        f"{outcome.longs}/{outcome.shorts}",
-        f"{outcome.wins / outcome.trades:.0%}" if outcome.trades else "-",
-        f"[{colour}]{outcome.profit_frac:+.2%}[/{colour}]",
-        f"{outcome.max_drawdown_frac:.2%}",
-        f"{outcome.sharpe:.2f}",
-        f"{outcome.sortino:.2f}",
-        f"{outcome.calmar:.2f}",
-        factor,
-        str(outcome.liquidations),
+        ("timeframe", outcome.timeframe),
+        ("trades (long, short)", f"{outcome.trades} ({outcome.longs}, {outcome.shorts})"),
+        ("wins", f"{outcome.wins / outcome.trades:.0%}" if outcome.trades else "-"),
+        ("profit after all fees", f"[{colour}]{outcome.profit_frac:+.2%}[/{colour}]"),
+        ("buy and hold, same pairs", f"{outcome.market_change_frac:+.2%}"),
+        ("largest drawdown", f"{outcome.max_drawdown_frac:.2%}"),
+        ("Sharpe", f"{outcome.sharpe:.2f}"),
+        ("Sortino", f"{outcome.sortino:.2f}"),
+        ("Calmar", f"{outcome.calmar:.2f}"),
+        ("profit factor", factor),
+        ("funding, USDT", f"{outcome.funding_fees:+.2f}"),
+        ("liquidations", f"{alarm}{outcome.liquidations}"),
     ]
+
+
+def _short(path: Path) -> str:
+    """Say a path from where the user stands, if it is below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -27,6 +27,13 @@ def test_timeframe_of_a_base_class_beside_it(folder):
     assert find_strategy("Child", folder).timeframe == "15m"
 
 
+def test_timeframe_of_a_base_class_in_a_package(folder):
+    (folder / "kit").mkdir()
+    (folder / "kit" / "base.py").write_text("class Kit(IStrategy):\n    timeframe = '1h'\n")
+    (folder / "Fine.py").write_text("from kit.base import Kit as K\nclass Fine(K):\n    pass\n")
+    assert find_strategy("Fine", folder).timeframe == "1h"
+
+
 def test_timeframe_that_is_computed_is_unknown(folder):
     (folder / "Odd.py").write_text("class Odd(IStrategy):\n    timeframe = str(5) + 'm'\n")
     assert find_strategy("Odd", folder).timeframe is None
