@@ -36,6 +36,7 @@ from automation.simulator.freqtrade_config import (
 from automation.simulator.market import Instrument, Market
 from automation.simulator.server import Simulator, serving
 from automation.simulator.sources import open_market
+from automation.simulator.writing import write_data_folder
 
 __all__ = [
     "DataFolder",
@@ -50,4 +51,5 @@ __all__ = [
     "freqtrade_overlay",
     "open_market",
     "serving",
+    "write_data_folder",
 ]

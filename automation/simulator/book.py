@@ -119,25 +119,23 @@ def _trades(tape: Tape, start_ms: int, end_ms: int) -> list[Trade]:
     first = trade_ms(instrument, trade_number(instrument, start_ms - 1) + 1)
     points = turning_points(rows.values)
     for row, opened in enumerate(rows.open_ms.tolist()):
-        second = max(first, opened + (first - opened) % _SECOND_MS)
-        while second <= min(end_ms, opened + length_ms - 1):
-            trade = _trade(
-                instrument, points[row], rows.values[row, VOLUME], second, opened, length_ms
-            )
+        begin = max(first, opened + (first - opened) % _SECOND_MS)
+        volume = float(rows.values[row, VOLUME])
+        for at_ms in range(begin, min(end_ms + 1, opened + length_ms), _SECOND_MS):
+            ends = (at_ms - opened) / length_ms, (at_ms + _SECOND_MS - opened) / length_ms
+            trade = _trade(instrument, points[row], volume, at_ms, ends)
             if trade.quantity > 0:
                 found.append(trade)
-            second += _SECOND_MS
     return found
 
 
 def _trade(
-    instrument: Instrument, points: Floats, volume: float, at_ms: int, opened: int, length_ms: int
+    instrument: Instrument, points: Floats, volume: float, at_ms: int, ends: tuple[float, float]
 ) -> Trade:
-    rules = instrument.rules
-    fraction = (at_ms - opened) / length_ms
-    after = min(fraction + _SECOND_MS / length_ms, 1.0)
-    price = price_along(points, fraction, rules.tick_decimals)
-    digits = rules.quantity_precision
-    quantity = round(round(volume * after, digits) - round(volume * fraction, digits), digits)
-    falls = price_along(points, after, rules.tick_decimals) < price
+    """Make the trade of one second; `ends` are its fractions of the candle."""
+    digits, decimals = instrument.rules.quantity_precision, instrument.rules.tick_decimals
+    before, after = (round(volume * min(end, 1.0), digits) for end in ends)
+    price = price_along(points, ends[0], decimals)
+    falls = price_along(points, min(ends[1], 1.0), decimals) < price
+    quantity = round(after - before, digits)
     return Trade(trade_number(instrument, at_ms), at_ms, price, quantity, falls)

@@ -233,8 +233,8 @@ class Chart:
 
     @cached_property
     def _block_rows(self) -> int:
-        series = self._trade_series[:1]
-        per_row = self.frame.length_ms // series[0].timeframe.length_ms if series else 1
+        lengths = [s.timeframe.length_ms for s in self._trade_series] or [self.frame.length_ms]
+        per_row = self.frame.length_ms // min(lengths)
         return min(max(_SOURCE_ROWS // max(per_row, 1), _FEWEST_ROWS), _MOST_ROWS)
 
     def encode_block(self, number: int) -> Block:

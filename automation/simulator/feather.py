@@ -88,7 +88,8 @@ class FeatherFile:
     @cached_property
     def starts(self) -> list[int]:
         """First instant of each record batch; also checks that times only increase."""
-        starts, before = [], None
+        starts: list[int] = []
+        before: int | None = None
         for number in range(self._reader.num_record_batches):
             dates = self._dates(number)
             if not len(dates):

@@ -44,9 +44,7 @@ def info(venue: Venue, query: Parameters) -> Answer:  # noqa: ARG001
     """Answer GET exchangeInfo."""
     rows = [
         symbol_info(
-            each.symbol,
-            each.base,
-            each.quote,
+            (each.symbol, each.base, each.quote),
             each.rules,
             each.first_ms + venue.timeline.shift_ms,
             "SETTLING" if venue.has_ended(each) else "TRADING",

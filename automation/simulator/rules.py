@@ -138,9 +138,10 @@ def _limit(kind: str, interval: str, count: int, limit: int) -> dict[str, Any]:
 
 
 def symbol_info(
-    symbol: str, base: str, quote: str, rules: Rules, onboard_ms: int, status: str
+    names: tuple[str, str, str], rules: Rules, onboard_ms: int, status: str
 ) -> dict[str, Any]:
-    """Write one symbol's row of exchangeInfo."""
+    """Write one symbol's row of exchangeInfo; `names` are symbol, base and quote."""
+    symbol, base, quote = names
     return {
         "symbol": symbol,
         "pair": symbol,

@@ -94,7 +94,8 @@ class Tape:
             return traded
         ends = np.array([start_ms, at_ms], np.int64)
         ratio = self._market.ratio(self.instrument.symbol, kind, ends)
-        return moved_by_ratio(traded[None, :], ratio[:1], ratio[1:])[0]
+        moved: Floats = moved_by_ratio(traded[None, :], ratio[:1], ratio[1:])[0]
+        return moved
 
     def _moving_trade(self, start_ms: int, at_ms: int) -> Floats | None:
         series = self._covering(start_ms, at_ms)
