@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel
 
@@ -20,13 +21,14 @@ from automation.core.errors import DependencyError, PermanentError, TransientErr
 from automation.journal.catalogue import ClockSetBack, Healed
 from automation.journal.event import Draft, Entry, Event, prepare, to_us
 from automation.journal.kinds import KINDS
+from automation.journal.postgres import PostgresStore
 from automation.journal.sqlite import SqliteStore
 from automation.journal.store import EVERYTHING, Batch, Query, Store
 from automation.journal.verification import Verification, verify_links
 from automation.journal.writer import GroupWriter
 
 Payload = Mapping[str, Any] | BaseModel | None
-WATCH_S = 1.0
+WATCH_S = 0.25
 SET_BACK_US = 1_000_000
 """Smaller steps back are what threads and NTP do all day."""
 
@@ -52,8 +54,11 @@ class Journal:
     def open(
         cls, path: Path | str, *, clock: Clock | None = None, read_only: bool = False
     ) -> "Journal":
-        """Open the journal in a file, which is made when missing (unless `read_only`)."""
-        return cls(SqliteStore(Path(path), read_only=read_only), clock=clock)
+        """Open the journal in a file, which is made when missing (unless `read_only`).
+
+        A `postgresql://` address opens it there; `?schema=NAME` chooses the schema.
+        """
+        return cls(open_store(path, read_only=read_only), clock=clock)
 
     @classmethod
     def in_memory(cls, *, clock: Clock | None = None) -> "Journal":
@@ -251,11 +256,25 @@ class Journal:
                     self._wake()
             except DependencyError:
                 # The store is down: its readers find out and say so; look again soon.
+                if watch is not None:
+                    watch.close()
                 watch = None
                 self._closed.wait(WATCH_S)
                 self._wake()
         if watch is not None:
             watch.close()
+
+
+def open_store(path: Path | str, *, read_only: bool = False) -> Store:
+    """Open the store that a path or an address names."""
+    address = str(path)
+    if not address.startswith(("postgresql://", "postgres://")):
+        return SqliteStore(Path(path), read_only=read_only)
+    parts = urlsplit(address)
+    options = dict(parse_qsl(parts.query))
+    schema_name = options.pop("schema", "freqfleet")
+    url = urlunsplit(parts._replace(query=urlencode(options)))
+    return PostgresStore(url, schema_name=schema_name)
 
 
 def _own(kind: str, said: BaseModel) -> Draft:

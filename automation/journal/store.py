@@ -1,18 +1,20 @@
 """The seam between the journal and the places where it is kept.
 
 A store writes batches in one transaction each, in the order of the chain, and reads them back.
-Decides the words both sides use (`Batch`, `Query`, `Link`); refuses to know SQL. Implemented by
+Decides the words both sides use (`Batch`, `Query`, `Link` …); refuses to know SQL. Implemented by
 `sqlite` and `postgres`; one contract suite runs over both.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import orjson
 
 from automation.journal.event import Entry, Event, to_us
+
+EffectState = Literal["pending", "done", "given_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,30 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingEffect:
+    """An effect as it stands in the outbox."""
+
+    key: str
+    kind: str
+    payload_json: str
+    state: EffectState
+    created_us: int
+    due_us: int
+    attempts: int
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an attempt at an effect ended: done, given up, or due again."""
+
+    key: str
+    state: EffectState
+    due_us: int
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Everything that must become durable together."""
 
@@ -88,6 +114,18 @@ class Batch:
     effects: Sequence[Effect] = ()
     offsets: Mapping[str, int] = field(default_factory=dict)
     """Consumer name to the sequence up to which it has handled everything."""
+    settlements: Sequence[Settlement] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of a fold after an event, known by that event's hash."""
+
+    fold: str
+    version: int
+    sequence: int
+    hash: bytes
+    state: bytes
 
 
 class Watch(Protocol):
@@ -103,7 +141,10 @@ class Watch(Protocol):
 
 
 class Store(Protocol):
-    """Where the journal is kept. Every method may be called from any thread."""
+    """Where the journal is kept. Every method may be called from any thread.
+
+    Faults come as TransientError (worth another try) or PermanentError.
+    """
 
     @property
     def name(self) -> str:
@@ -128,12 +169,44 @@ class Store(Protocol):
         """Read what verification needs, in order, whatever state the events are in."""
         ...
 
+    def watch(self) -> Watch:
+        """Start to watch for appends."""
+        ...
+
     def offsets(self) -> dict[str, int]:
         """Read how far every consumer has come."""
         ...
 
-    def watch(self) -> Watch:
-        """Start to watch for appends."""
+    def claim(self, limit: int, now_us: int, lease_us: int) -> list[PendingEffect]:
+        """Take due effects, the oldest first; nobody else gets them before the lease ends."""
+        ...
+
+    def effects(self, state: EffectState, limit: int) -> list[PendingEffect]:
+        """Read effects in one state, the oldest first."""
+        ...
+
+    def add_checkpoint(self, sequence: int, record: str) -> None:
+        """Keep a signed checkpoint."""
+        ...
+
+    def checkpoints(self) -> list[str]:
+        """Read all checkpoints, the oldest first."""
+        ...
+
+    def add_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot beside the others of its fold."""
+        ...
+
+    def snapshots(self, fold: str, version: int) -> list[Snapshot]:
+        """Read the snapshots of a fold, the newest first."""
+        ...
+
+    def drop_snapshots(self, fold: str, sequences: Collection[int]) -> None:
+        """Forget snapshots of a fold."""
+        ...
+
+    def drop_payloads(self, first: int, last: int, keep_kinds: Collection[str]) -> int:
+        """Replace payloads by their digests in one stretch; how many were dropped."""
         ...
 
     def close(self) -> None:
