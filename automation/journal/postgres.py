@@ -91,11 +91,7 @@ class PostgresStore(SqlStore):
     def _transaction(self) -> Iterator[Session]:
         with self._writing, self._faults():
             try:
-                if self._closed:
-                    raise PermanentError("the journal is closed", where=self.name)
-                if self._writer is None:
-                    self._writer = self._connect()
-                session = self._writer
+                session = self._open_writer()
                 session.execute("BEGIN")
                 session.execute("SELECT pg_advisory_xact_lock(?)", (self._lock_key,))
                 yield session
@@ -104,6 +100,13 @@ class PostgresStore(SqlStore):
             except BaseException:
                 self._drop_writer()  # which also rolls back
                 raise
+
+    def _open_writer(self) -> "PostgresSession":
+        if self._closed:
+            raise PermanentError("the journal is closed", where=self.name)
+        if self._writer is None:
+            self._writer = self._connect()
+        return self._writer
 
     def _drop_writer(self) -> None:
         if self._writer is not None:
