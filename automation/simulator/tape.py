@@ -11,7 +11,6 @@ from automation.simulator.candles import (
     Candles,
     Floats,
     aggregate,
-    fill_holes,
     moved_by_ratio,
     no_candles,
 )
@@ -19,6 +18,7 @@ from automation.simulator.market import Instrument, Market, PriceKind, Stored
 from automation.simulator.path import part, price_along, turning_points
 from automation.simulator.timeframes import DAY_MS, timeframe
 
+_PARTS_KEPT = 64
 _PAST_MS = (DAY_MS, 30 * DAY_MS, 3000 * DAY_MS)
 
 
@@ -35,11 +35,10 @@ class Tape:
         self._last_close: tuple[int, float] = (-1, float("nan"))
         self._price: tuple[int, float] = (-1, float("nan"))
 
-    def _covering(self, start_ms: int, at_ms: int) -> Stored | None:
-        """The finest series that runs from start to at; else the finest that runs at `at`."""
-        running = [s for s in self._series if s.first_ms <= at_ms and _before(at_ms, s.end_ms)]
-        whole = [s for s in running if s.first_ms <= start_ms]
-        return next(iter(whole or running), None)
+    def _covering(self, at_ms: int) -> Stored | None:
+        """The finest series that has candles at an instant."""
+        running = (s for s in self._series if s.first_ms <= at_ms and _before(at_ms, s.end_ms))
+        return next(running, None)
 
     def _bar(self, at_ms: int, series: Stored) -> tuple[int, Floats] | None:
         """Opening instant and values of the finest candle at an instant; None in a hole."""
@@ -59,7 +58,7 @@ class Tape:
         return self._price[1]
 
     def _compute_price(self, at_ms: int) -> float:
-        series = self._covering(at_ms, at_ms)
+        series = self._covering(at_ms)
         bar = self._bar(at_ms, series) if series else None
         if series is None or bar is None:
             return self._close_before(at_ms)
@@ -69,20 +68,20 @@ class Tape:
         return price_along(points, fraction, self.instrument.rules.tick_decimals)
 
     def _close_before(self, at_ms: int) -> float:
-        if self._last_close[0] <= at_ms and not self._is_running(at_ms):
-            known_at, close = self._last_close
-            if known_at >= (self.instrument.end_ms or 0) > 0:
-                return close
+        """Close of the last candle before an instant; NaN if there is none."""
+        end_ms = self.instrument.end_ms
+        until = at_ms if end_ms is None else min(at_ms, end_ms)
+        if self._last_close[0] != until:
+            self._last_close = (until, self._find_close(until))
+        return self._last_close[1]
+
+    def _find_close(self, until_ms: int) -> float:
         for past_ms in _PAST_MS:
-            found = [self._read(s, at_ms - past_ms, at_ms) for s in self._series]
+            found = [self._read(s, until_ms - past_ms, until_ms) for s in self._series]
             last = max((rows for rows in found if len(rows)), key=_last_open, default=None)
             if last is not None:
-                self._last_close = (at_ms, float(last.values[-1, CLOSE]))
-                return self._last_close[1]
+                return float(last.values[-1, CLOSE])
         return float("nan")
-
-    def _is_running(self, at_ms: int) -> bool:
-        return self._covering(at_ms, at_ms) is not None
 
     def moving(self, kind: PriceKind, start_ms: int, at_ms: int) -> Floats | None:
         """Values of the candle that opened at `start_ms`, as far as it is at `at_ms`; shape (5,).
@@ -98,19 +97,10 @@ class Tape:
         return moved
 
     def _moving_trade(self, start_ms: int, at_ms: int) -> Floats | None:
-        series = self._covering(start_ms, at_ms)
+        series = self._covering(at_ms)
         if series is None:
             return None
-        rules, length = self.instrument.rules, series.timeframe.length_ms
-        bar = self._bar(at_ms, series)
-        if bar is None:
-            price = self._close_before(at_ms)
-            opened, current = at_ms, np.array((price, price, price, price, 0.0))
-        else:
-            opened, values = bar
-            begin = max(start_ms - opened, 0) / length
-            end = (at_ms - opened) / length
-            current = part(values, begin, end, rules.tick_decimals, rules.quantity_precision)
+        opened, current = self._moving_bar(series, start_ms, at_ms)
         if opened <= start_ms:
             return current
         closed = self._closed_part(series, start_ms, opened)
@@ -120,31 +110,56 @@ class Tape:
         row: Floats = aggregate(both, np.array([0, 2], np.int64))[0]
         return row
 
+    def _moving_bar(self, series: Stored, start_ms: int, at_ms: int) -> tuple[int, Floats]:
+        """Opening instant of the finest candle and its part after `start_ms`, up to `at_ms`."""
+        bar = self._bar(at_ms, series)
+        if bar is None:
+            price = self._close_before(at_ms)
+            return at_ms, np.array((price, price, price, price, 0.0))
+        opened, values = bar
+        rules, length = self.instrument.rules, series.timeframe.length_ms
+        begin, end = max(start_ms - opened, 0) / length, (at_ms - opened) / length
+        return opened, part(values, begin, end, rules.tick_decimals, rules.quantity_precision)
+
     def _closed_part(self, series: Stored, start_ms: int, end_ms: int) -> Floats:
+        """Merge what has closed between two instants; NaN if nothing has."""
         key = (start_ms, end_ms)
         if key not in self._closed:
-            if len(self._closed) > 64:
+            if len(self._closed) >= _PARTS_KEPT:
                 self._closed.clear()
-            rows = self._read(series, start_ms, end_ms)
+            pieces = self._pieces(series, start_ms, end_ms)
+            times = np.concatenate([piece.open_ms for piece in pieces])
+            rows = Candles(times, np.concatenate([piece.values for piece in pieces]))
             self._closed[key] = aggregate(rows, np.array(key, np.int64))[0]
         return self._closed[key]
 
+    def _pieces(self, series: Stored, start_ms: int, end_ms: int) -> list[Candles]:
+        """Rows of the finest series, and of a longer one where the finest has not begun yet."""
+        earlier = self._covering(start_ms) if series.first_ms > start_ms else None
+        if earlier is None:
+            return [self._read(series, start_ms, end_ms)]
+        frame = earlier.timeframe
+        joint = frame.open_ms(frame.number(series.first_ms - 1) + 1)
+        if joint > end_ms:  # the longer candle is not over: the finest has the rest alone
+            joint = frame.open_ms(frame.number(series.first_ms))
+        return [self._read(earlier, start_ms, joint), self._read(series, joint, end_ms)]
+
     def last_day(self, at_ms: int) -> Floats:
         """Values of the 24 hours up to an instant; flat at the last price where nothing traded."""
-        start = at_ms - DAY_MS
-        series = self._covering(start, at_ms)
+        series = self._covering(at_ms)
         row = None
         if series is not None:
-            first = series.timeframe.open_ms(series.timeframe.number(start - 1) + 1)
+            frame = series.timeframe
+            first = frame.open_ms(frame.number(at_ms - DAY_MS - 1) + 1)
             row = self._moving_trade(first, at_ms)
         if row is None:
-            row = np.full(5, np.nan)
-            row = fill_holes(row[None, :], self.price(at_ms))[0]
+            price = self.price(at_ms)
+            row = np.array((price, price, price, price, 0.0))
         return row
 
     def recent(self, at_ms: int, span_ms: int) -> tuple[Candles, int]:
         """Finest closed and running candles over a span, with their length in ms."""
-        series = self._covering(at_ms, at_ms)
+        series = self._covering(at_ms)
         if series is None:
             return no_candles(), 1
         frame = series.timeframe
