@@ -1,4 +1,4 @@
-"""Hyperopt loss: Calmar ratio that pays for bad days, with a floor on the number of trades."""
+"""Hyperopt loss: a Calmar ratio that pays for bad days, and believes little in few trades."""
 
 import math
 from datetime import datetime
@@ -10,14 +10,14 @@ from pandas import DataFrame
 
 from tradekit import metrics
 
-LEAST_TRADES = 100  # fewer say little: the loss grows by one for every missing hundredth part
+LEAST_TRADES = 100  # fewer say little: a gain counts only by their part of these
 TAIL_DAYS = 3.0
 WORST = 1e6
-BEST = -1e3
+HIGHEST_SCORE = 1e3  # a record without any loss has no finite one
 
 
 class CalmarTailLoss(IHyperOptLoss):
-    """Smaller is better: minus `metrics.calmar_with_tail`, plus what is missing of the trades."""
+    """Smaller is better: minus `metrics.calmar_with_tail`, scaled down for too few trades."""
 
     @staticmethod
     def hyperopt_loss_function(
@@ -41,5 +41,6 @@ class CalmarTailLoss(IHyperOptLoss):
         score = metrics.calmar_with_tail(equity, day_count / metrics.DAYS_PER_YEAR, TAIL_DAYS)
         if math.isnan(score) or equity.min() <= 0.0:
             return WORST
-        missing = max(1.0 - trade_count / LEAST_TRADES, 0.0)
-        return max(-score, BEST) + 100.0 * missing
+        share = min(trade_count / LEAST_TRADES, 1.0)
+        gain = min(score, HIGHEST_SCORE) * share if score > 0.0 else score
+        return (1.0 - share) - gain

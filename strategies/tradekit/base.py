@@ -16,6 +16,7 @@ import numpy as np
 from freqtrade.enums import RunMode
 from freqtrade.exchange import timeframe_to_minutes, timeframe_to_prev_date
 from freqtrade.strategy import IStrategy
+from freqtrade.strategy.parameters import BaseParameter
 from pandas import DataFrame
 
 from tradekit import risk, signals, sizing
@@ -59,6 +60,10 @@ class PackStrategy(IStrategy):
     def __init__(self, config: Any) -> None:
         """Start with no confirmed entries; `config` is Freqtrade's."""
         super().__init__(config)
+        declared = ((name, getattr(type(self), name, None)) for name in dir(type(self)))
+        self._parameters = {
+            name: found for name, found in declared if isinstance(found, BaseParameter)
+        }
         self._confirmed_stops: dict[str, float] = {}
         self._trade_stops: dict[int, float] = {}
 
@@ -78,7 +83,7 @@ class PackStrategy(IStrategy):
 
     def parameter_values(self) -> dict[str, Any]:
         """Return the present value of every hyperopt parameter by its name."""
-        return {name: parameter.value for name, parameter in self.enumerate_parameters()}
+        return {name: parameter.value for name, parameter in self._parameters.items()}
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Add the strategy's columns."""

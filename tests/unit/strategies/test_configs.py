@@ -1,0 +1,70 @@
+"""Freqtrade's configurations: every layering is valid by Freqtrade's own schema, none holds a secret."""
+
+import json
+
+import pytest
+from freqtrade.configuration.config_validation import validate_config_schema
+from freqtrade.configuration.load_config import load_from_files
+from freqtrade.enums import RunMode
+from freqtrade.resolvers import StrategyResolver
+
+LAYERS = [
+    ["base", "futures"],
+    ["base", "futures", "offline"],
+    ["base", "futures", "demo"],
+    ["base", "futures", "offline", "demo"],
+    ["base", "futures", "demo", "offline"],
+]
+SECRETS = {"key", "secret", "password", "token", "jwt_secret_key", "ws_token", "uid", "chat_id"}
+
+
+def layered(root, names):
+    return load_from_files([str(root / "configs" / f"{name}.json") for name in names])
+
+
+@pytest.mark.parametrize("names", LAYERS, ids="+".join)
+@pytest.mark.parametrize("runmode", [RunMode.BACKTEST, RunMode.HYPEROPT, RunMode.DRY_RUN])
+def test_each_layering_is_valid(root, tmp_path, names, runmode):
+    config = layered(root, names)
+    assert config["trading_mode"] == "futures"
+    assert config["margin_mode"] == "isolated"
+    assert config["exchange"]["pair_whitelist"]
+    config |= {
+        "runmode": runmode,
+        "strategy": "TrendFollowingStrategy",
+        "strategy_path": str(root / "strategies"),
+        "user_data_dir": tmp_path,
+    }
+    StrategyResolver.load_strategy(config)  # adds what the schema wants from the strategy
+    validate_config_schema(config)
+
+
+def test_the_overlays_add_and_do_not_undo(root):
+    config = layered(root, ["base", "futures", "offline", "demo"])
+    assert config["dry_run"] is True
+    assert config["exchange"]["only_from_ccxt"] is True
+    assert config["exchange"]["ccxt_config"]["options"]["fetchCurrencies"] is False
+    assert config["fiat_display_currency"] == ""
+    assert len(config["exchange"]["pair_whitelist"]) == 5
+
+
+def values_of(node, name=""):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from values_of(value, key)
+    elif isinstance(node, list):
+        for value in node:
+            yield from values_of(value, name)
+    else:
+        yield name, node
+
+
+def test_no_secret_is_in_a_file(root):
+    for path in sorted((root / "configs").glob("*.json")):
+        for name, value in values_of(json.loads(path.read_text())):
+            assert name not in SECRETS or value == "", (path.name, name)
+
+
+def test_every_overlay_is_covered(root):
+    names = {path.stem for path in (root / "configs").glob("*.json") if "." not in path.stem}
+    assert names == {name for names in LAYERS for name in names}
