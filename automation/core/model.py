@@ -7,7 +7,7 @@ on the supervisor's monotonic clock (`…_s`), instants of the market on the wal
 added to them, never renamed. Made by `fleet`, read by everybody.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -156,7 +156,6 @@ class FleetSnapshot:
     now_s: float
     units: tuple[UnitSnapshot, ...]
     is_going_down: bool = False
-    statuses: tuple["BotStatus", ...] = ()
 
     @property
     def simulator(self) -> UnitSnapshot | None:
@@ -193,7 +192,7 @@ class Action:
     kind: ActionKind
     unit: str
     reason: str
-    is_remedy: bool = field(default=False)  # it answers a failure, so it counts for the back-off
+    is_remedy: bool = False  # it answers a failure, so it counts for the back-off
 
 
 class BotStatus(BaseModel):

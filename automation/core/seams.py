@@ -4,7 +4,7 @@ Each has one contract suite in tests/contract that runs over every implementatio
 `automation.testing` included. `app` builds the implementations and hands them in.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,51 +12,6 @@ from typing import Any, Protocol
 from automation.core.model import ProcessFacts
 
 Poster = Callable[[], None]
-
-
-class JournalEvent(Protocol):
-    """What a room needs of an event that it reads back."""
-
-    @property
-    def sequence(self) -> int:
-        """Its place in the journal."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """What happened, like `bot.started`."""
-        ...
-
-    @property
-    def bot(self) -> str:
-        """Which bot it is about; "" when none."""
-        ...
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """What else is to be known."""
-        ...
-
-
-class JournalWriter(Protocol):
-    """The append-only journal, as far as rooms that write to it need it."""
-
-    def append(
-        self,
-        kind: str,
-        *,
-        actor: str,
-        source: str,
-        bot: str = "",
-        payload: Mapping[str, Any] | None = None,
-        cause: int | None = None,
-    ) -> JournalEvent:
-        """Append one event; DependencyError when it cannot be written."""
-        ...
-
-    def search(self, *, kind: str | None = None, bot: str | None = None) -> Iterable[JournalEvent]:
-        """Find events, oldest first; a kind that ends in `.*` stands for all below it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

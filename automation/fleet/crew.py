@@ -1,0 +1,130 @@
+"""Makes the units of a fleet: their ports, their commands, what an earlier supervisor left running.
+
+Refuses to decide when anything happens. Called by the supervisor.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from automation.core.clock import Clock
+from automation.core.config import Fleet, Venue
+from automation.core.errors import DependencyError
+from automation.core.model import SIMULATOR, Wish
+from automation.core.seams import Launch
+from automation.fleet.credentials import ApiAccess, ensure_access, move, read_access
+from automation.fleet.home import Home, read_json
+from automation.fleet.market import render_simulator
+from automation.fleet.memory import read_memory, read_wishes
+from automation.fleet.ports import find_free, is_free, owner_of
+from automation.fleet.process import digest_of
+from automation.fleet.render import Site, launch_of, overlay, render_bot
+from automation.fleet.timing import Timing
+from automation.fleet.unit import Unit
+
+
+def make_units(fleet: Fleet, home: Home, timing: Timing, now_s: float) -> dict[str, Unit]:
+    """Make every unit of the fleet, and one for each bot that the state folder alone knows."""
+    units = dict(_of_fleet(fleet, home))
+    for name in home.known_bots():
+        if name not in units:
+            access = read_access(home.unit(name)) or ApiAccess(0)
+            units[name] = Unit(name, access, wish=Wish.STOP)
+    for unit in units.values():
+        unit.memory = read_memory(home, unit.name, now_s, timing.restart_cap_s)
+    return units
+
+
+def site_with_ports(site: Site, units: dict[str, Unit]) -> Site:
+    """Tell the site where everybody listens."""
+    simulator = units.get(SIMULATOR)
+    return replace(
+        site,
+        simulator_url=simulator.access.url if simulator else "",
+        ports=tuple(unit.access.port for unit in units.values() if unit.bot is not None),
+    )
+
+
+def access_in_use(home: Home, unit: Unit) -> ApiAccess:
+    """Tell how an adopted bot's API is reached: as it was rendered when it started."""
+    api = read_json(home.unit(unit.name) / "config.json").get("api_server", {})
+    try:
+        return ApiAccess(
+            int(api["listen_port"]),
+            str(api["username"]),
+            str(api["password"]),
+            str(api["jwt_secret_key"]),
+            str(api["ws_token"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return unit.access
+
+
+def wanted_access(site: Site, unit: Unit) -> ApiAccess:
+    """Tell how the unit's API shall be reached from its next start on."""
+    if unit.bot is not None:
+        return ensure_access(site.home.unit(unit.name), unit.bot.api_port)
+    return ensure_access(site.home.unit(unit.name), site.fleet.exchange.simulator.port)
+
+
+def render(site: Site, unit: Unit, clock: Clock) -> Launch:
+    """Write what the unit needs and tell how to start it."""
+    if unit.bot is None:
+        return render_simulator(site, unit.access.port, clock)
+    return render_bot(site, unit.bot, unit.access, unit.wish)
+
+
+def launch_to_adopt(site: Site, unit: Unit) -> Launch:
+    """Tell how a unit would have been started, without writing anything."""
+    folder = site.home.unit(unit.name)
+    if unit.bot is not None:
+        return launch_of(site, unit.bot)
+    mark = str(folder / ("exchange.json" if unit.is_simulator else "config.json"))
+    console = folder / "logs" / "console.log"
+    return Launch(unit.name, folder, (), {}, site.root, console, mark)
+
+
+def is_outdated(site: Site, unit: Unit) -> bool:
+    """Tell whether an adopted bot runs by another configuration than the fleet file's of today."""
+    if unit.bot is None:
+        return False
+    folder = site.home.unit(unit.name)
+    if read_json(folder / "process.json").get("argv") != digest_of(launch_of(site, unit.bot)):
+        return True
+    said, unsaid = overlay(site, unit.bot, unit.access, unit.wish)
+    written = read_json(folder / "config.json")
+    # Who else listens where is no reason to restart anybody.
+    for document in (said, written):
+        document.pop("initial_state", None)
+        document.get("api_server", {}).pop("CORS_origins", None)
+    return written != said or read_json(folder / "defaults.json") != unsaid
+
+
+def ready_port(home: Home, unit: Unit, *, may_move: bool) -> str:
+    """Have the unit's port free; tells who took the old one when it had to move.
+
+    Raises DependencyError when the port is taken and the unit must keep it.
+    """
+    port = unit.access.port
+    if is_free(port):
+        return ""
+    owner = owner_of(port)
+    if not may_move:
+        cure = "end that, or give it another port in the fleet file"
+        raise DependencyError(f"port {port} is taken by {owner}", cure=cure)
+    unit.access = move(home.unit(unit.name), unit.access, find_free(frozenset({port})))
+    return owner
+
+
+def _of_fleet(fleet: Fleet, home: Home) -> Iterator[tuple[str, Unit]]:
+    taken = frozenset(bot.api_port for bot in fleet.bots if bot.api_port)
+    if fleet.exchange.venue is Venue.SIMULATOR:
+        access = ensure_access(home.unit(SIMULATOR), fleet.exchange.simulator.port, taken)
+        taken |= {access.port}
+        yield SIMULATOR, Unit(SIMULATOR, access)
+    wishes = read_wishes(home, fleet)
+    for bot in fleet.bots:
+        access = ensure_access(home.unit(bot.name), bot.api_port, taken)
+        if access.port in taken and bot.api_port is None:
+            access = move(home.unit(bot.name), access, find_free(taken))
+        taken |= {access.port}
+        yield bot.name, Unit(bot.name, access, bot, wishes[bot.name])

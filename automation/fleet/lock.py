@@ -1,0 +1,94 @@
+"""One supervisor for one state folder.
+
+The lock is held by the kernel for as long as the process lives, so a supervisor that was killed
+leaves none behind; the file beside it says who holds it. Called by the supervisor and by commands
+that have to know whether one runs.
+"""
+
+import fcntl
+import os
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from automation.core.errors import ConfigError
+from automation.core.model import Identity
+from automation.fleet.home import Home, disk_error, read_json, write_json
+from automation.fleet.identity import identify, is_alive
+
+
+class FleetIsUp(ConfigError):
+    """Another supervisor has this state folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The supervisor that runs."""
+
+    pid: int
+    fleet: str
+    socket: str
+
+
+class SupervisorLock:
+    """Held while this process supervises the fleet of a state folder."""
+
+    def __init__(self, home: Home) -> None:
+        """Name the state folder."""
+        self._home = home
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        """Take the lock; FleetIsUp when another supervisor has it."""
+        self._home.make()
+        try:
+            descriptor = os.open(self._home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise disk_error(error, self._home.lock) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            holder = find_supervisor(self._home)
+            who = f"supervisor pid {holder.pid}" if holder else "another process"
+            raise FleetIsUp(
+                f"this fleet is up already, under {who}",
+                where=str(self._home.path),
+                cure="see freqfleet status, or set FREQFLEET_HOME for a second fleet",
+            ) from None
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let it go."""
+        if self._descriptor is not None:
+            self._home.supervisor.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def announce(self, fleet: str, socket: str) -> None:
+        """Write down who supervises, for the commands."""
+        identity = identify(os.getpid())
+        start = identity.start if identity else 0
+        boot = identity.boot if identity else ""
+        document = {
+            "pid": os.getpid(), "start": start, "boot": boot, "fleet": fleet, "socket": socket,
+        }  # fmt: skip
+        write_json(self._home.supervisor, document)
+
+
+def find_supervisor(home: Home) -> Holder | None:
+    """Find the supervisor of a state folder; None when none is alive."""
+    written = read_json(home.supervisor)
+    try:
+        identity = Identity(int(written["pid"]), int(written["start"]), str(written["boot"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not is_alive(identity):
+        return None
+    return Holder(identity.pid, str(written["fleet"]), str(written["socket"]))

@@ -1,0 +1,160 @@
+"""What is seen of the units: who was left by an earlier supervisor, who lives, what their APIs say.
+
+Each unit's API is asked by a task of its own, so one that hangs delays no other. Also turns facts
+into verdicts, through `assess`, and journals what changed. Refuses to decide what to do.
+Used by the supervisor's loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from automation.core.clock import Clock
+from automation.core.errors import DependencyError
+from automation.core.model import (
+    ActionKind,
+    FleetSnapshot,
+    Health,
+    ProcessFacts,
+    Wish,
+)
+from automation.core.seams import Runner
+from automation.fleet import crew, kinds
+from automation.fleet.act import Hands, bury, connect
+from automation.fleet.assess import assess
+from automation.fleet.chronicle import display
+from automation.fleet.decide import blocker
+from automation.fleet.probe import BotProbe
+from automation.fleet.render import database
+from automation.fleet.restarts import remember_failure, remember_health
+from automation.fleet.tradebook import TradeBook
+from automation.fleet.unit import Unit
+
+_PAUSES = {("running", "paused"): Wish.PAUSE, ("paused", "running"): Wish.RUN}
+
+
+@dataclass(slots=True)
+class Observer:
+    """The supervisor's eyes."""
+
+    units: dict[str, Unit]
+    hands: Hands
+    runner: Runner
+    clock: Clock
+    wake: Callable[[], None]
+    wish_of: Callable[[Unit], Wish]
+
+    async def adopt(self) -> tuple[str, ...]:
+        """Take over what an earlier supervisor left; returns the units found alive."""
+        found = []
+        for unit in self.units.values():
+            facts = await self.runner.adopt(crew.launch_to_adopt(self.hands.site(), unit))
+            if facts.is_alive:
+                self._take_over(unit, facts)
+                found.append(unit.name)
+            elif facts.identity is not None and unit.wish is not Wish.STOP:
+                self._note_death(unit, facts)
+        return tuple(found)
+
+    async def look(self) -> None:
+        """See who died since the last look."""
+        for unit in self.units.values():
+            if not unit.process.is_alive or unit.busy is ActionKind.STOP:
+                continue
+            facts = await self.runner.look(unit.name)
+            if not facts.is_alive:
+                self._note_death(unit, facts)
+
+    def judge(self, snapshot: FleetSnapshot) -> None:
+        """Give every unit its verdict; the simulator first, for bots wait for it."""
+        now_epoch_s = snapshot.taken_at.timestamp()
+        context = snapshot
+        for frozen in sorted(snapshot.units, key=lambda u: not u.is_simulator):
+            unit = self.units[frozen.name]
+            waits_for = blocker(frozen, context)
+            wish = self.wish_of(unit)
+            now_s = snapshot.now_s
+            verdict = assess(
+                frozen,
+                wish,
+                self.hands.timing,
+                now_s=now_s,
+                now_epoch_s=now_epoch_s,
+                waits_for=waits_for,
+            )
+            was, unit.verdict = unit.verdict, verdict
+            is_healthy = verdict.health is Health.HEALTHY
+            unit.memory = remember_health(unit.memory, is_healthy, now_s)
+            judged = unit.snapshot()
+            if judged.is_simulator:
+                context = replace(context, units=(judged,))
+            self.hands.chronicle.judge(judged, was)
+
+    def watch(self, unit: Unit) -> None:
+        """Ask the unit's API from now on, until its process is another."""
+        if unit.watcher is not None:
+            unit.watcher.cancel()
+        unit.watcher = asyncio.create_task(self._watch(unit), name=f"watch {unit.name}")
+
+    def _take_over(self, unit: Unit, facts: ProcessFacts) -> None:
+        home = self.hands.site().home
+        if not unit.is_simulator:
+            unit.access = crew.access_in_use(home, unit)
+        unit.process = facts
+        unit.is_outdated = crew.is_outdated(self.hands.site(), unit)
+        pid = facts.identity.pid if facts.identity else 0
+        adopted = kinds.Started(unit=display(unit.name), pid=pid, api_url=unit.access.url)
+        self.hands.chronicle.tell_unit("adopted", unit.name, adopted)
+        connect(self.hands, unit)
+
+    def _note_death(self, unit: Unit, facts: ProcessFacts) -> None:
+        now_s = self.clock.monotonic()
+        unit.memory = remember_failure(unit.memory, self.hands.timing, now_s)
+        bury(self.hands, unit, facts, None, "")
+
+    async def _watch(self, unit: Unit) -> None:
+        probe = unit.probe
+        while probe is not None and unit.probe is probe:
+            before, after = probe.facts, await probe.look()
+            if unit.bot is not None:
+                self._follow_trader(unit, before.trader, after.trader)
+                await self._note_trades(unit)
+            was_up = before.answered_s is not None and before.looped_epoch_s is not None
+            is_up = after.answered_s is not None and after.looped_epoch_s is not None
+            if is_up != was_up or before.trader != after.trader or unit.is_simulator:
+                self.wake()  # somebody may wait for just this
+            await asyncio.sleep(self._pause_s(unit))
+
+    def _pause_s(self, unit: Unit) -> float:
+        timing = self.hands.timing
+        is_new = self.clock.monotonic() - unit.process.since_s < 2 * timing.startup_s
+        if is_new and unit.verdict.health is not Health.HEALTHY:
+            return timing.eager_poll_s
+        return timing.poll_s
+
+    def _follow_trader(self, unit: Unit, before: str, after: str) -> None:
+        """What was paused or resumed elsewhere (FreqUI, Telegram) is wished, and stays so."""
+        wish = _PAUSES.get((before, after))
+        if wish is None or unit.wish in (wish, Wish.STOP) or unit.busy is not None:
+            return
+        unit.wish = wish
+        self.hands.save()
+        facts = kinds.Wished(wish=wish, asked="pause" if wish is Wish.PAUSE else "resume")
+        self.hands.chronicle.tell("bot.wished", facts, bot=unit.name, actor="freqtrade")
+
+    async def _note_trades(self, unit: Unit) -> None:
+        probe = unit.probe
+        if unit.bot is None or probe is None or probe.facts.looped_epoch_s is None:
+            return
+        try:
+            if unit.book is None:
+                known = str(database(self.hands.site(), unit.bot))
+                chronicle = self.hands.chronicle
+                unit.book = await asyncio.to_thread(TradeBook, unit.name, known, chronicle)
+            if isinstance(probe, BotProbe):
+                unit.book.note(probe.trades)
+        except (DependencyError, KeyError, TypeError, ValueError) as error:
+            log = structlog.get_logger("fleet")
+            log.warning("trades not journaled", bot=unit.name, error=str(error))

@@ -1,0 +1,76 @@
+"""Turns what is known into the forms of `status --json`.
+
+Called by the supervisor when somebody asks, and by `commands` when no supervisor runs.
+"""
+
+import os
+from datetime import datetime
+
+from automation.core.config import Fleet
+from automation.core.model import (
+    BotStatus,
+    FleetSnapshot,
+    FleetStatus,
+    Health,
+    UnitSnapshot,
+    Wish,
+)
+
+
+def fleet_status(
+    fleet: Fleet, snapshot: FleetSnapshot, urls: dict[str, str], wishes: dict[str, Wish]
+) -> FleetStatus:
+    """Tell how the whole fleet is."""
+    bots = tuple(
+        _status(fleet, unit, snapshot.now_s, snapshot.taken_at, urls) for unit in snapshot.bots
+    )
+    should_run = [bot for bot in bots if wishes.get(bot.name, Wish.STOP) is not Wish.STOP]
+    simulator = snapshot.simulator
+    is_served = simulator is None or simulator.verdict.health is Health.HEALTHY
+    return FleetStatus(
+        fleet=fleet.fleet,
+        healthy=is_served
+        and not snapshot.is_going_down
+        and all(bot.health is Health.HEALTHY for bot in should_run),
+        bots=bots,
+        supervisor_pid=os.getpid(),
+        simulator=_status(fleet, simulator, snapshot.now_s, snapshot.taken_at, urls)
+        if simulator
+        else None,
+        taken_at=snapshot.taken_at,
+    )
+
+
+def _status(
+    fleet: Fleet, unit: UnitSnapshot, now_s: float, now: datetime, urls: dict[str, str]
+) -> BotStatus:
+    bot = fleet.bot(unit.name)
+    process, api = unit.process, unit.api
+    is_known = process.is_alive and not unit.is_simulator and api.looped_epoch_s is not None
+    reason = unit.verdict.reason
+    if unit.is_outdated:
+        reason += "; the fleet file has changed since it started, restart it to apply that"
+    return BotStatus(
+        name="simulator" if unit.is_simulator else unit.name,
+        strategy=bot.strategy if bot else "",
+        mode=str(bot.mode) if bot else "",
+        state=unit.verdict.state,
+        health=unit.verdict.health,
+        reason=reason,
+        pid=process.identity.pid if process.identity and process.is_alive else None,
+        api_url=urls.get(unit.name, ""),
+        uptime_s=round(now_s - process.since_s, 1) if process.is_alive else None,
+        restarts=unit.memory.restarts,
+        open_trades=api.open_trades if is_known else None,
+        closed_trades=api.closed_trades if is_known else None,
+        profit_usdt=round(api.profit_usdt, 8) if is_known else None,
+        balance_usdt=round(api.balance_usdt, 8) if is_known and api.balance_usdt else None,
+        last_candle_age_s=_age_s(api.candle_closed_epoch_s, now),
+        last_loop_age_s=_age_s(api.looped_epoch_s, now),
+        adopted=process.is_adopted and process.is_alive,
+        outdated=unit.is_outdated,
+    )
+
+
+def _age_s(epoch_s: float | None, now: datetime) -> float | None:
+    return None if epoch_s is None else round(max(0.0, now.timestamp() - epoch_s), 1)

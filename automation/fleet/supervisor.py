@@ -1,0 +1,320 @@
+"""The loop: observe, judge, decide, act, and again a second later or when a process ends.
+
+Decides nothing itself: the `Observer` sees and judges, `decide` decides, `act` acts, the
+`Chronicle` writes all of it down. When this process dies, the units live on and the next
+supervisor adopts them. Built by `app`; the command line runs it.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from automation.core import paths
+from automation.core.clock import Clock, SystemClock
+from automation.core.config import Fleet
+from automation.core.errors import DependencyError, FreqfleetError
+from automation.core.model import (
+    Action,
+    ActionKind,
+    DesiredFleet,
+    DesiredUnit,
+    FleetSnapshot,
+    FleetStatus,
+    RestartMemory,
+    Wish,
+)
+from automation.core.seams import Patience, Runner
+from automation.fleet import crew, kinds, market
+from automation.fleet.act import Hands, perform
+from automation.fleet.botapi import close_session, open_session
+from automation.fleet.chronicle import Chronicle, Posted, bot_of, display
+from automation.fleet.control import ControlServer
+from automation.fleet.decide import decide
+from automation.fleet.home import Home, write_json
+from automation.fleet.live import refuse_unconfirmed
+from automation.fleet.lock import SupervisorLock
+from automation.fleet.logfile import rotate
+from automation.fleet.memory import forget_failures, forget_stops, write_memory, write_wishes
+from automation.fleet.observe import Observer
+from automation.fleet.operator import Operator
+from automation.fleet.process import ProcessRunner
+from automation.fleet.render import ExchangeSection, Site
+from automation.fleet.restarts import remember_failure
+from automation.fleet.statuses import fleet_status
+from automation.fleet.timing import DEFAULT_TIMING, Timing
+from automation.fleet.unit import Unit
+from automation.journal import Journal
+
+Watch = Callable[[FleetStatus], None]
+
+ROTATE_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a supervisor is built from beside the fleet; the defaults are the real ones."""
+
+    exchange_section: ExchangeSection | None = None
+    root: Path | None = None
+    python: str = sys.executable
+    runner: Runner | None = None
+    clock: Clock | None = None
+    timing: Timing = DEFAULT_TIMING
+    actor: str = "operator"
+    starts_at_once: int = 4
+
+
+class Supervisor:
+    """Keeps one fleet as its file describes it."""
+
+    def __init__(
+        self, fleet: Fleet, home: Path, journal: Journal, around: Surroundings | None = None
+    ) -> None:
+        """Prepare; nothing is touched before `run`."""
+        self.fleet, self.home = fleet, Home(home)
+        self._around = around or Surroundings()
+        self._clock = self._around.clock or SystemClock()
+        self._timing = self._around.timing
+        self._runner: Runner = self._around.runner or ProcessRunner()
+        self._chronicle = Chronicle(journal)
+        self._units: dict[str, Unit] = {}
+        self._wake = asyncio.Event()
+        self._down = ""  # why the fleet goes down
+        self._is_hasty = False
+        self._rotate_due_s = 0.0
+        self._saved: dict[str, RestartMemory] = {}
+        self._hands: Hands | None = None
+
+    async def run(self, watch: Watch | None = None, *, handle_signals: bool = True) -> None:
+        """Supervise until the fleet was taken down; `watch` is told the status each tick.
+
+        Raises ConfigError when the fleet is up already or live bots are not confirmed, and
+        DependencyError when the state folder cannot be used. When it is cancelled or fails, the
+        units live on.
+        """
+        refuse_unconfirmed(self.fleet, self.home)
+        with SupervisorLock(self.home) as lock:
+            session = open_session()
+            try:
+                await self._take_charge(lock, session, handle_signals, watch)
+            finally:
+                await self._let_go()
+                await close_session(session)
+
+    def go_down(self, reason: str) -> None:
+        """Take the fleet down in order; asked a second time, do it fast."""
+        if not self._down:
+            self._down = reason
+            said = kinds.FleetDown(fleet=self.fleet.fleet, reason=reason)
+            self._chronicle.tell("fleet.going_down", said, actor=self._around.actor)
+        elif not self._is_hasty:
+            self._is_hasty = True
+            for unit in self._units.values():
+                if unit.busy is ActionKind.STOP and unit.task is not None:
+                    unit.task.cancel()  # decided again at once, with less patience
+        self._wake.set()
+
+    def status(self) -> FleetStatus:
+        """Tell how the fleet is now."""
+        urls = {unit.name: unit.access.url for unit in self._units.values()}
+        wishes = {unit.name: self._wish_of(unit) for unit in self._units.values()}
+        return fleet_status(self.fleet, self._snapshot(), urls, wishes)
+
+    async def _take_charge(
+        self,
+        lock: SupervisorLock,
+        session: aiohttp.ClientSession,
+        handle_signals: bool,
+        watch: Watch | None,
+    ) -> None:
+        now_s = self._clock.monotonic()
+        self._units = crew.make_units(self.fleet, self.home, self._timing, now_s)
+        observer = self._make_observer(session)
+        self._runner.when_one_ends(self._wake.set)
+        adopted = await observer.adopt()
+        operator = Operator(self._units, self._chronicle, self._wake.set, self._save_wishes)
+        async with ControlServer(self.home, self.status, self.go_down, operator.ask) as control:
+            lock.announce(self.fleet.fleet, control.path)
+            self._announce(adopted)
+            with _signals(self.go_down) if handle_signals else nullcontext():
+                await self._loop(observer, watch)
+            self._finish()
+
+    def _make_observer(self, session: aiohttp.ClientSession) -> Observer:
+        self._hands = Hands(
+            runner=self._runner,
+            site=self._site,
+            session=session,
+            clock=self._clock,
+            timing=self._timing,
+            chronicle=self._chronicle,
+            patience=self._patience,
+            others_live=self._others_live,
+            watch=lambda unit: observer.watch(unit),  # noqa: PLW0108  it is made below
+            save=self._save_wishes,
+        )
+        observer = Observer(
+            self._units, self._hands, self._runner, self._clock, self._wake.set, self._wish_of
+        )
+        return observer
+
+    def _announce(self, adopted: tuple[str, ...]) -> None:
+        bots = [{"name": b.name, "strategy": b.strategy, "mode": b.mode} for b in self.fleet.bots]
+        write_json(self.home.path / "fleet.json", {"fleet": self.fleet.fleet, "bots": bots})
+        up = kinds.FleetUp(
+            fleet=self.fleet.fleet,
+            bots=len(self.fleet.bots),
+            supervisor_pid=os.getpid(),
+            adopted=tuple(display(name) for name in adopted),
+        )
+        self._chronicle.tell("fleet.up", up, actor=self._around.actor)
+
+    async def _loop(self, observer: Observer, watch: Watch | None) -> None:
+        while True:
+            await observer.look()
+            observer.judge(self._snapshot())
+            if self._down and not any(u.process.is_alive or u.busy for u in self._units.values()):
+                return
+            now_s = self._clock.monotonic()
+            for action in decide(self._desired(), self._snapshot(), self._timing, now_s):
+                self._dispatch(action)
+            if watch is not None:
+                watch(self.status())
+            self._tidy(now_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._timing.tick_s)
+            self._wake.clear()
+
+    def _finish(self) -> None:
+        """Leave the state folder as after an orderly end."""
+        market.forget(self.home)
+        for name in self._units:
+            forget_failures(self.home, name)
+        forget_stops(self.home)
+        said = kinds.FleetDown(fleet=self.fleet.fleet, reason=self._down)
+        self._chronicle.tell("fleet.down", said)
+
+    async def _let_go(self) -> None:
+        tasks = [t for u in self._units.values() for t in (u.task, u.watcher) if t is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for unit in self._units.values():
+            unit.answer("error: the supervisor has ended")
+        await self._runner.close()
+
+    def _desired(self) -> DesiredFleet:
+        units = [DesiredUnit(u.name, self._wish_of(u), u.request) for u in self._units.values()]
+        return DesiredFleet(tuple(units), self._around.starts_at_once)
+
+    def _dispatch(self, action: Action) -> None:
+        unit = self._units[action.unit]
+        facts = kinds.Decided(unit=display(unit.name), action=action.kind, reason=action.reason)
+        decided = self._chronicle.tell("action.decided", facts, bot=bot_of(unit.name))
+        unit.busy = action.kind
+        doing = self._guard(unit, action, decided)
+        unit.task = asyncio.create_task(doing, name=f"{action.kind} {unit.name}")
+
+    async def _guard(self, unit: Unit, action: Action, decided: Posted) -> None:
+        """Do an action and note what came of it, whatever goes wrong."""
+        assert self._hands is not None
+        began_s = self._clock.monotonic()
+        said, error = "", ""
+        try:
+            said = await perform(self._hands, unit, action, decided)
+        except FreqfleetError as failure:
+            error = str(failure)
+        except Exception as failure:  # noqa: BLE001  the task guard: one unit must not take all down
+            structlog.get_logger("fleet").exception("action failed", unit=unit.name)
+            error = f"unexpected {type(failure).__name__}: {failure}"
+        finally:
+            unit.busy = None
+            self._wake.set()
+        took_s = round(self._clock.monotonic() - began_s, 3)
+        self._note_outcome(unit, action, decided, error, took_s)
+        if action.kind is not ActionKind.START:
+            unit.request = None
+            unit.answer(f"error: {error}" if error else said)
+
+    def _note_outcome(
+        self, unit: Unit, action: Action, decided: Posted, error: str, took_s: float
+    ) -> None:
+        bot, name = bot_of(unit.name), display(unit.name)
+        if not error:
+            done = kinds.Done(unit=name, action=action.kind, took_s=took_s)
+            self._chronicle.tell("action.done", done, bot=bot, cause=decided)
+            return
+        failed = kinds.Failed(unit=name, action=action.kind, error=error)
+        self._chronicle.tell("action.failed", failed, bot=bot, cause=decided)
+        if action.kind is ActionKind.START:
+            unit.blocked = error
+            now_s = self._clock.monotonic()
+            unit.memory = remember_failure(unit.memory, self._timing, now_s)
+
+    def _site(self) -> Site:
+        root = self._around.root or paths.root()
+        section = self._around.exchange_section
+        site = Site(self.fleet, self.home, root, self._around.python, section)
+        return crew.site_with_ports(site, self._units)
+
+    def _snapshot(self) -> FleetSnapshot:
+        return FleetSnapshot(
+            self.fleet.fleet,
+            self._clock.now(),
+            self._clock.monotonic(),
+            tuple(unit.snapshot() for unit in self._units.values()),
+            bool(self._down),
+        )
+
+    def _wish_of(self, unit: Unit) -> Wish:
+        return Wish.STOP if self._down else unit.wish
+
+    def _patience(self) -> Patience:
+        return self._timing.hasty if self._is_hasty else self._timing.patience
+
+    def _others_live(self, unit: Unit) -> bool:
+        """Whether bots live that have this simulator's address rendered."""
+        others = (other for other in self._units.values() if other is not unit)
+        return unit.is_simulator and any(other.process.is_alive for other in others)
+
+    def _save_wishes(self) -> None:
+        wishes = {unit.name: unit.wish for unit in self._units.values() if unit.bot is not None}
+        write_wishes(self.home, wishes)
+
+    def _tidy(self, now_s: float) -> None:
+        for unit in self._units.values():
+            memory = replace(unit.memory, healthy_since_s=None)
+            if self._saved.get(unit.name, RestartMemory()) != memory:
+                with suppress(DependencyError):  # a full disk must not stop the supervision
+                    write_memory(self.home, unit.name, memory, now_s)
+                    self._saved[unit.name] = memory
+        if now_s >= self._rotate_due_s:
+            self._rotate_due_s = now_s + ROTATE_EVERY_S
+            for unit in self._units.values():
+                rotate(self.home.unit(unit.name) / "logs" / "console.log")
+
+
+@contextmanager
+def _signals(go_down: Callable[[str], None]) -> Iterator[None]:
+    """Have Ctrl-C, a terminal that closes and a polite kill take the fleet down in order."""
+    loop = asyncio.get_running_loop()
+    reasons = {
+        signal.SIGINT: "Ctrl-C",
+        signal.SIGTERM: "the supervisor was asked to terminate",
+        signal.SIGHUP: "the terminal was closed",
+    }
+    for number, reason in reasons.items():
+        loop.add_signal_handler(number, go_down, reason)
+    try:
+        yield
+    finally:
+        for number in reasons:
+            loop.remove_signal_handler(number)
