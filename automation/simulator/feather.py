@@ -33,10 +33,13 @@ class FeatherFile:
         self.path = path
         self._reader = self._open()
         self._columns = self._choose(columns)
-        firsts = [self._dates(number) for number in self._edge_batches()]
-        if not any(len(dates) for dates in firsts):
+        self.edges = (0, self._reader.num_record_batches - 1)
+        if self.edges[1] < 0:
             raise ConfigError("no rows in it", where=str(path), cure=_CURE)
-        self.first_ms, self.last_ms = int(firsts[0][0]), int(firsts[-1][-1])
+        first, last = (self._dates(number) for number in self.edges)
+        if not len(first) or not len(last):
+            raise ConfigError("no rows in it", where=str(path), cure=_CURE)
+        self.first_ms, self.last_ms = int(first[0]), int(last[-1])
 
     def _open(self) -> Any:
         try:
@@ -63,10 +66,6 @@ class FeatherFile:
             raise ConfigError("column date holds no times", where=str(self.path), cure=_CURE)
         return columns
 
-    def _edge_batches(self) -> list[int]:
-        count = self._reader.num_record_batches
-        return sorted({0, count - 1}) if count else []
-
     def _batch(self, number: int, columns: tuple[str, ...]) -> list[Any]:
         wanted = [self._reader.schema.names.index(name) for name in columns]
         try:
@@ -83,6 +82,8 @@ class FeatherFile:
 
     def _dates(self, number: int) -> Ints:
         (column,) = self._batch(number, ("date",))
+        if column.null_count:
+            raise ConfigError("a row has no time", where=str(self.path), cure=_CURE)
         return _epoch_ms(column)
 
     @cached_property
@@ -119,11 +120,8 @@ class FeatherFile:
     def rows(self, number: int) -> Candles:
         """Decode one record batch; `values` has one column per value column of the file."""
         dates, *columns = self._batch(number, ("date", *self._columns))
-        values = [
-            np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False))
-            for column in columns
-        ]
-        return Candles(_epoch_ms(dates), np.column_stack(values))
+        values = np.column_stack([_floats(column) for column in columns])
+        return Candles(_epoch_ms(dates), values)
 
 
 class BatchCache:
@@ -159,8 +157,18 @@ class BatchCache:
 
 
 def _epoch_ms(column: Any) -> Ints:
-    times = column.cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64())
-    return np.asarray(times.to_numpy(zero_copy_only=False), dtype=np.int64)
+    if column.type.unit != "ms":
+        column = column.cast(pa.timestamp("ms", tz="UTC"), safe=False)
+    return np.asarray(np.from_dlpack(column.view(pa.int64())), np.int64)
+
+
+def _floats(column: Any) -> Floats:
+    # not `to_numpy`: that imports pandas, which takes longer than reading all files
+    if column.type != pa.float64():
+        column = column.cast(pa.float64())
+    if column.null_count:
+        column = column.fill_null(np.nan)
+    return np.asarray(np.from_dlpack(column), np.float64)
 
 
 def _first_line(error: Exception) -> str:

@@ -24,7 +24,7 @@ from automation.simulator.timeframes import HOUR_MS, Ints, Timeframe
 
 _INTEREST = 0.0001  # Binance's interest part of funding per eight hours
 _FAR_OFF = 0.1  # a mark price this far from trades is a hole in the data, not a market
-_SAMPLE_ROWS = 65536
+_SAMPLE_STEP = 8  # of the first and last 65,536 rows, every eighth shows the decimals
 
 
 class ReplayMarket:
@@ -63,11 +63,8 @@ class ReplayMarket:
     def _instrument(self, pair: str) -> Instrument:
         series = self.folder.find(pair)
         finest = series[0]
-        last = self._batches.read(
-            finest.file, finest.end_ms - _SAMPLE_ROWS * finest.timeframe.length_ms, finest.end_ms
-        )
-        first = finest.file.rows(0)
-        values = np.concatenate([first.values, last.values])
+        first, last = (finest.file.rows(number) for number in finest.file.edges)
+        values = np.concatenate([rows.values[::_SAMPLE_STEP] for rows in (first, last)])
         rules = rules_for(finest.symbol, values[:, :VOLUME].ravel(), values[:, VOLUME])
         return Instrument(
             symbol=finest.symbol,
