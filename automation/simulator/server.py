@@ -68,7 +68,7 @@ class Simulator:
 
         runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
-        site = web.TCPSite(runner, HOST, self._port, shutdown_timeout=_SHUTDOWN_S)
+        site = web.TCPSite(runner, HOST, self._port)
         try:
             await site.start()
         except OSError as error:
