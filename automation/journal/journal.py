@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from automation.core.clock import Clock, SystemClock
 from automation.core.errors import DependencyError, PermanentError, TransientError
 from automation.journal.catalogue import ClockSetBack, Healed
+from automation.journal.checkpoints import Checkpoint, PublicKey, judge
 from automation.journal.event import Draft, Entry, Event, prepare, to_us
 from automation.journal.kinds import KINDS
 from automation.journal.postgres import PostgresStore
@@ -148,9 +149,23 @@ class Journal:
         """Read the newest event."""
         return self.store.last()
 
-    def verify(self) -> Verification:
-        """Recompute the whole chain and name the first bad event."""
-        return verify_links(self.store.links(0))
+    def verify(
+        self, public: PublicKey | None = None, anchor: Checkpoint | None = None
+    ) -> Verification:
+        """Recompute the whole chain and name the first bad event.
+
+        With the public key the checkpoints' signatures count too; with the anchor also the one
+        checkpoint that whoever rewrote the store could not reach.
+        """
+        return judge(self.store.links(0), self.store.checkpoints(), public, anchor)
+
+    def verify_from(self, after: int, previous: bytes) -> Verification:
+        """Recompute what follows an event that was verified before."""
+        return verify_links(self.store.links(after), after=after, previous=previous)
+
+    def now_us(self) -> int:
+        """Tell the journal's clock in microseconds since 1970."""
+        return to_us(self._clock.now())
 
     async def subscribe(
         self, after: int = 0, query: Query = EVERYTHING, *, page: int = 500
@@ -211,7 +226,7 @@ class Journal:
         self.close()
 
     def _entries(self, drafts: Iterable[Draft]) -> list[Entry]:
-        now_us = to_us(self._clock.now())
+        now_us = self.now_us()
         entries = [prepare(KINDS.shape(draft), now_us) for draft in drafts]
         back_us = self._newest_us - now_us
         self._newest_us = now_us

@@ -38,7 +38,7 @@ def test_an_appended_event_comes_back_as_it_was(journal):
 def test_an_empty_journal_answers(journal):
     assert journal.last() is None
     assert journal.read() == []
-    assert journal.verify().sentence == "0 events verified, up to number 0"
+    assert journal.verify().sentence == "0 events verified, up to number 0, not signed"
 
 
 def test_the_time_is_the_clocks(tmp_path):
