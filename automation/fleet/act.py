@@ -26,10 +26,11 @@ from automation.fleet import crew, kinds
 from automation.fleet.assess import describe_end
 from automation.fleet.botapi import HttpBotApi, SimulatorApi
 from automation.fleet.chronicle import Chronicle, Posted, display
+from automation.fleet.market import client_config
 from automation.fleet.memory import pardoned
 from automation.fleet.probe import BotProbe, SimulatorProbe
-from automation.fleet.render import Site
 from automation.fleet.restarts import remember_failure
+from automation.fleet.site import Site
 from automation.fleet.timing import Timing
 from automation.fleet.unit import Unit
 
@@ -64,7 +65,8 @@ def connect(hands: Hands, unit: Unit) -> None:
     timeout_s = hands.timing.request_s
     if unit.is_simulator:
         simulator = SimulatorApi(hands.session, unit.access.url, timeout_s)
-        unit.probe = SimulatorProbe(simulator, hands.clock)
+        config = client_config(hands.site().home)
+        unit.probe = SimulatorProbe(simulator, hands.clock, config.exists)
     else:
         unit.client = HttpBotApi(hands.session, unit.access, timeout_s)
         unit.probe = BotProbe(unit.client, hands.clock, hands.timing)

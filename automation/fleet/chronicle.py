@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from automation.core.model import SIMULATOR, UnitSnapshot, Verdict
+from automation.core.model import SIMULATOR, Health, UnitSnapshot, Verdict
 from automation.fleet import kinds
 from automation.journal import Event, Journal
 
@@ -51,7 +51,8 @@ class Chronicle:
     def judge(self, unit: UnitSnapshot, was: Verdict) -> None:
         """Post a change of state or health; a change of the reason alone is none."""
         now = unit.verdict
-        if (now.state, now.health) == (was.state, was.health):
+        is_told_by_health = now.health is not was.health and now.health is not Health.UNKNOWN
+        if now.state is was.state and not is_told_by_health:
             return
         facts = kinds.Judged(
             unit=display(unit.name),
@@ -61,7 +62,6 @@ class Chronicle:
             was_health=was.health,
             reason=now.reason,
         )
-        is_told_by_health = now.health is not was.health and now.health != "unknown"
         self.tell_unit(str(now.health) if is_told_by_health else "state", unit.name, facts)
 
 

@@ -17,7 +17,8 @@ from automation.fleet.market import render_simulator
 from automation.fleet.memory import read_memory, read_wishes
 from automation.fleet.ports import find_free, is_free, owner_of
 from automation.fleet.process import digest_of
-from automation.fleet.render import Site, launch_of, overlay, render_bot
+from automation.fleet.render import launch_of, overlay, render_bot
+from automation.fleet.site import Site
 from automation.fleet.timing import Timing
 from automation.fleet.unit import Unit
 
@@ -92,11 +93,13 @@ def is_outdated(site: Site, unit: Unit) -> bool:
         return True
     said, unsaid = overlay(site, unit.bot, unit.access, unit.wish)
     written = read_json(folder / "config.json")
+    exchange = written.pop("exchange", {})
     # Who else listens where is no reason to restart anybody.
     for document in (said, written):
         document.pop("initial_state", None)
         document.get("api_server", {}).pop("CORS_origins", None)
-    return written != said or read_json(folder / "defaults.json") != unsaid
+    is_changed = written != said or read_json(folder / "defaults.json") != unsaid
+    return is_changed or exchange.get("pair_whitelist", []) != list(unit.bot.pairs)
 
 
 def ready_port(home: Home, unit: Unit, *, may_move: bool) -> str:

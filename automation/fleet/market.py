@@ -6,13 +6,16 @@ trades, so the shift is remembered; `forget` begins anew (a fleet that was taken
 """
 
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from automation.core.clock import Clock
 from automation.core.config import SimulatorSettings
+from automation.core.errors import TransientError
 from automation.core.model import SIMULATOR
 from automation.core.seams import Launch
 from automation.fleet.home import Home, make_private, read_json, write_json
-from automation.fleet.render import Site, environment
+from automation.fleet.site import Site, environment
 
 
 def render_simulator(site: Site, port: int, clock: Clock) -> Launch:
@@ -20,13 +23,14 @@ def render_simulator(site: Site, port: int, clock: Clock) -> Launch:
     settings = site.fleet.exchange.simulator
     folder = site.home.unit(SIMULATOR)
     make_private(folder)
+    client_config(site.home).unlink(missing_ok=True)  # of a simulator that is gone
     argv = [site.python, "-m", "automation", "simulate"]
     argv += ["--port", str(port), "--seed", str(settings.seed)]
     if settings.data is not None:
         argv += ["--data", str(site.root / settings.data.expanduser())]
     if settings.at is not None:
         argv += ["--at", _instant(site.home, settings, clock).isoformat()]
-    mark = str(folder / "exchange.json")  # the configuration for clients outside the fleet
+    mark = str(client_config(site.home))
     argv += ["--write-config", mark]
     return Launch(
         unit=SIMULATOR,
@@ -37,6 +41,22 @@ def render_simulator(site: Site, port: int, clock: Clock) -> Launch:
         console=folder / "logs" / "console.log",
         mark=mark,
     )
+
+
+def client_config(home: Home) -> Path:
+    """Tell where the simulator writes how Freqtrade reaches it."""
+    return home.unit(SIMULATOR) / "exchange.json"
+
+
+def read_exchange_section(home: Home) -> dict[str, Any]:
+    """Read Freqtrade's `exchange` section as the running simulator wrote it.
+
+    Raises TransientError while there is none.
+    """
+    section = read_json(client_config(home)).get("exchange")
+    if not isinstance(section, dict):
+        raise TransientError("the simulator has not written how it is reached yet")
+    return section
 
 
 def forget(home: Home) -> None:

@@ -5,7 +5,7 @@ balance, whitelist and closed trades are asked for when they are due. Decides wh
 facts; refuses to judge them (`assess`). One probe for one process: a restarted bot gets a new one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -37,9 +37,9 @@ class Pinged(Protocol):
 class SimulatorProbe:
     """Observes the simulator."""
 
-    def __init__(self, api: Pinged, clock: Clock) -> None:
-        """Ask through `api`."""
-        self._api, self._clock = api, clock
+    def __init__(self, api: Pinged, clock: Clock, is_ready: Callable[[], bool]) -> None:
+        """Ask through `api`; it counts as up only when `is_ready`."""
+        self._api, self._clock, self._is_ready = api, clock, is_ready
         self.facts = ApiFacts()
 
     async def look(self) -> ApiFacts:
@@ -49,7 +49,8 @@ class SimulatorProbe:
         except (TransientError, PermanentError) as error:
             self.facts = failed(self.facts, str(error), self._clock.monotonic())
         else:
-            self.facts = answered(self.facts, self._clock.monotonic())
+            if self._is_ready():
+                self.facts = answered(self.facts, self._clock.monotonic())
         return self.facts
 
 

@@ -282,6 +282,12 @@ def _write_identity(launch: Launch, identity: Identity) -> None:
     write_json(launch.folder / "process.json", document)
 
 
+def living(folder: Path) -> Identity | None:
+    """Tell which process runs a unit by its pid file; None when it does not run."""
+    identity = _written_identity(folder)
+    return identity if identity is not None and is_alive(identity) else None
+
+
 def _written_identity(folder: Path) -> Identity | None:
     written = read_json(folder / "process.json")
     try:

@@ -7,12 +7,9 @@ file is silent, and never has one on mode, API or account.
 
 Secrets go into a file of mode 0600 and not into the environment: Freqtrade reads its configuration
 again on reload, children inherit an environment, and Freqtrade turns a variable that looks like a
-number into one. Refuses to know where the simulator comes from: its exchange section is handed in.
+number into one. How the simulator is reached stands in the file that it writes itself.
 """
 
-import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,33 +20,13 @@ from automation.core.seams import Launch
 from automation.core.secrets import resolve
 from automation.fleet.credentials import ApiAccess
 from automation.fleet.home import Home, make_private, write_json
+from automation.fleet.market import read_exchange_section
 from automation.fleet.ports import LOOPBACK
-
-ExchangeSection = Callable[[Bot, str], Mapping[str, Any]]
-"""Makes Freqtrade's `exchange` section for a bot on the simulator at this address."""
+from automation.fleet.preflight import base_layers, own_layers, strategy_folder
+from automation.fleet.site import Site, environment
 
 FREQUI_PORTS = (3000, 8080)
 """Where FreqUI is served in development and from its image; a bot can serve it as well."""
-
-BASE_CONFIGS = ("base.json", "futures.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What rendering needs to know of the machine and the fleet around a bot."""
-
-    fleet: Fleet
-    home: Home
-    root: Path
-    python: str
-    exchange_section: ExchangeSection | None = None
-    simulator_url: str = ""
-    ports: tuple[int, ...] = ()  # of all bots, for CORS
-
-    @property
-    def strategies(self) -> Path:
-        """The pack's strategies."""
-        return self.root / "strategies"
 
 
 def render_bot(site: Site, bot: Bot, access: ApiAccess, wish: Wish) -> Launch:
@@ -60,6 +37,7 @@ def render_bot(site: Site, bot: Bot, access: ApiAccess, wish: Wish) -> Launch:
     folder = site.home.unit(bot.name)
     make_private(folder / "user_data")
     said, unsaid = overlay(site, bot, access, wish)
+    said["exchange"] = exchange_section(site, bot)
     write_json(folder / "defaults.json", unsaid)
     write_json(folder / "config.json", said)
     secrets = secret_layer(site.fleet, bot)
@@ -73,7 +51,10 @@ def render_bot(site: Site, bot: Bot, access: ApiAccess, wish: Wish) -> Launch:
 def overlay(
     site: Site, bot: Bot, access: ApiAccess, wish: Wish
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tell what the fleet file says of a bot, and what it leaves to the bot's configurations."""
+    """Tell what the fleet file says of a bot, and what it leaves to the bot's configurations.
+
+    The exchange section is left out: the simulator has to run before it can be told.
+    """
     chosen: dict[str, Any] = {
         "max_open_trades": bot.max_open_trades,
         "stake_amount": bot.stake_usdt,
@@ -93,12 +74,28 @@ def overlay(
         "trading_mode": "futures",
         "margin_mode": site.fleet.exchange.margin_mode,
         "api_server": _api_section(site, access),
-        "exchange": _exchange(site, bot),
         "freqfleet": {"fleet": site.fleet.fleet, "bot": bot.name, "profile": str(bot.profile)},
     }
     if bot.timeframe:
         said["timeframe"] = bot.timeframe
     return said, unsaid
+
+
+def exchange_section(site: Site, bot: Bot) -> dict[str, Any]:
+    """Tell how the bot reaches its exchange, without secrets.
+
+    Raises TransientError when the simulator does not say yet how it is reached.
+    """
+    section: dict[str, Any] = {"name": "binance"}
+    if site.fleet.exchange.venue is Venue.SIMULATOR:
+        if site.exchange_section is not None:
+            section |= site.exchange_section(bot, site.simulator_url)
+        else:
+            section |= read_exchange_section(site.home)
+        section.pop("pair_whitelist", None)
+    if bot.pairs:
+        section["pair_whitelist"] = list(bot.pairs)
+    return section
 
 
 def secret_layer(fleet: Fleet, bot: Bot) -> dict[str, Any]:
@@ -128,7 +125,7 @@ def launch_of(site: Site, bot: Bot) -> Launch:
     argv = [site.python, "-m", "freqtrade", "trade"]
     for config in layers(site, bot):
         argv += ["-c", str(config)]
-    argv += ["--strategy", bot.strategy, "--strategy-path", str(strategy_path(site, bot))]
+    argv += ["--strategy", bot.strategy, "--strategy-path", str(strategy_folder(site, bot))]
     argv += ["--db-url", f"sqlite:///{database(site, bot)}"]
     argv += ["--userdir", str(folder / "user_data")]
     argv += ["--logfile", str(log_path(site.home, bot.name))]
@@ -147,9 +144,8 @@ def launch_of(site: Site, bot: Bot) -> Launch:
 def layers(site: Site, bot: Bot) -> list[Path]:
     """List a bot's configuration files, later ones winning."""
     folder = site.home.unit(bot.name)
-    base = [site.root / "configs" / name for name in BASE_CONFIGS]
-    own = [site.root / path for path in bot.configs]
     secrets = [folder / "secrets.json"] if secret_references(site.fleet, bot) else []
+    base, own = base_layers(site.root), own_layers(site.root, bot)
     return [*base, folder / "defaults.json", *own, folder / "config.json", *secrets]
 
 
@@ -159,11 +155,6 @@ def secret_references(fleet: Fleet, bot: Bot) -> tuple[str, ...]:
     of_account = (account.key, account.secret) if account and bot.mode is Mode.LIVE else ()
     of_telegram = (bot.telegram.token, bot.telegram.chat_id) if bot.telegram else ()
     return (*of_account, *of_telegram)
-
-
-def strategy_path(site: Site, bot: Bot) -> Path:
-    """Tell the folder that a bot's strategy is looked for in."""
-    return site.root / bot.strategy_path if bot.strategy_path else site.strategies
 
 
 def database(site: Site, bot: Bot) -> Path:
@@ -179,36 +170,6 @@ def database(site: Site, bot: Bot) -> Path:
 def log_path(home: Home, bot: str) -> Path:
     """Tell Freqtrade's own log of a bot; Freqtrade rotates it at 10 MB."""
     return home.unit(bot) / "logs" / "freqtrade.log"
-
-
-def environment(site: Site) -> dict[str, str]:
-    """Make the environment of a unit: ours without what would leak into a bot.
-
-    A stray FREQTRADE__DRY_RUN=false would make every bot live, and one bot has no business with
-    the secrets of another.
-    """
-    secret_names = {
-        reference.removeprefix("env:")
-        for reference in all_references(site.fleet)
-        if reference.startswith("env:")
-    }
-    env = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("FREQTRADE__") and name not in secret_names
-    }
-    inherited = env.get("PYTHONPATH")
-    env["PYTHONPATH"] = os.pathsep.join([str(site.strategies), *([inherited] if inherited else [])])
-    return env
-
-
-def all_references(fleet: Fleet) -> Iterable[str]:
-    """List where all secrets of a fleet are."""
-    for account in fleet.exchange.accounts.values():
-        yield from (account.key, account.secret)
-    for bot in fleet.bots:
-        if bot.telegram:
-            yield from (bot.telegram.token, bot.telegram.chat_id)
 
 
 def _capital_key(bot: Bot) -> str:
@@ -229,16 +190,6 @@ def _api_section(site: Site, access: ApiAccess) -> dict[str, Any]:
         "ws_token": access.ws_token,
         "CORS_origins": [f"http://{host}:{p}" for p in ports for host in ("localhost", LOOPBACK)],
     }
-
-
-def _exchange(site: Site, bot: Bot) -> dict[str, Any]:
-    section: dict[str, Any] = {"name": "binance"}
-    if site.fleet.exchange.venue is Venue.SIMULATOR and site.exchange_section is not None:
-        section |= site.exchange_section(bot, site.simulator_url)
-        section.pop("pair_whitelist", None)
-    if bot.pairs:
-        section["pair_whitelist"] = list(bot.pairs)
-    return section
 
 
 def _reveal(reference: str, where: str) -> str:

@@ -45,9 +45,10 @@ from automation.fleet.logfile import rotate
 from automation.fleet.memory import forget_failures, forget_stops, write_memory, write_wishes
 from automation.fleet.observe import Observer
 from automation.fleet.operator import Operator
+from automation.fleet.preflight import refuse_faults
 from automation.fleet.process import ProcessRunner
-from automation.fleet.render import ExchangeSection, Site
 from automation.fleet.restarts import remember_failure
+from automation.fleet.site import ExchangeSection, Site
 from automation.fleet.statuses import fleet_status
 from automation.fleet.timing import DEFAULT_TIMING, Timing
 from automation.fleet.unit import Unit
@@ -96,10 +97,12 @@ class Supervisor:
     async def run(self, watch: Watch | None = None, *, handle_signals: bool = True) -> None:
         """Supervise until the fleet was taken down; `watch` is told the status each tick.
 
-        Raises ConfigError when the fleet is up already or live bots are not confirmed, and
+        Raises ConfigError when the fleet is up already, the files behind it do not fit, or live bots
+        are not confirmed, and
         DependencyError when the state folder cannot be used. When it is cancelled or fails, the
         units live on.
         """
+        refuse_faults(self._site())
         refuse_unconfirmed(self.fleet, self.home)
         with SupervisorLock(self.home) as lock:
             session = open_session()

@@ -1,0 +1,112 @@
+"""The live table in the terminal: every bot in a line, and the last things that happened.
+
+Made from the same status that `status --json` prints. Returns what rich can draw; prints nothing.
+Called by the command line for `up` and `status`.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from automation.core.model import BotStatus, FleetStatus, Health
+
+_COLOURS = {
+    Health.HEALTHY: "green",
+    Health.DEGRADED: "yellow",
+    Health.UNHEALTHY: "red",
+    Health.UNKNOWN: "bright_black",
+}
+
+
+def render_table(status: FleetStatus, events: Sequence[str] = ()) -> RenderableType:
+    """Draw the fleet; `events` are sentences, the oldest first."""
+    parts: list[RenderableType] = [_headline(status), _bots(status)]
+    troubles = _troubles(status)
+    if troubles:
+        parts += [Text(), *troubles]
+    if events:
+        parts += [
+            Text(),
+            *(Text(f"  {event}", style="dim", overflow="ellipsis") for event in events),
+        ]
+    return Group(*parts)
+
+
+def _headline(status: FleetStatus) -> Text:
+    line = Text(f"fleet {status.fleet}: ", style="bold")
+    line.append("healthy" if status.healthy else "not healthy", _health_style(status.healthy))
+    if status.simulator is not None:
+        simulator = status.simulator
+        line.append(f"   simulator {simulator.state} ", "default")
+        line.append(str(simulator.health), _COLOURS[simulator.health])
+    line.append(f"   {status.taken_at:%Y-%m-%d %H:%M:%S} UTC", "dim")
+    return line
+
+
+def _bots(status: FleetStatus) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
+    for name in ("bot", "strategy", "mode", "state", "health"):
+        table.add_column(name, no_wrap=True)
+    for name in ("up", "trades", "profit USDT", "candle", "restarts"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for bot in status.bots:
+        table.add_row(*_row(bot))
+    if len(status.bots) > 1:
+        profits = [bot.profit_usdt for bot in status.bots if bot.profit_usdt is not None]
+        trades = sum(bot.open_trades or 0 for bot in status.bots)
+        restarts = sum(bot.restarts for bot in status.bots)
+        total = _money(sum(profits)) if profits else Text("-")
+        table.add_row(
+            "all", "", "", "", "", "", str(trades), total, "", str(restarts), style="bold"
+        )
+    return table
+
+
+def _row(bot: BotStatus) -> list[str | Text]:
+    return [
+        bot.name,
+        bot.strategy,
+        Text(bot.mode, "bold red" if bot.mode == "live" else ""),
+        str(bot.state),
+        Text(str(bot.health), _COLOURS[bot.health]),
+        duration(bot.uptime_s),
+        "-" if bot.open_trades is None else str(bot.open_trades),
+        Text("-") if bot.profit_usdt is None else _money(bot.profit_usdt),
+        duration(bot.last_candle_age_s),
+        str(bot.restarts),
+    ]
+
+
+def _troubles(status: FleetStatus) -> list[Text]:
+    """Say why a unit is not healthy: the table itself has no room for it."""
+    simulator = [status.simulator] if status.simulator else []
+    return [
+        Text(f"  {unit.name}: {unit.reason}", _COLOURS[unit.health])
+        for unit in (*simulator, *status.bots)
+        if unit.health is not Health.HEALTHY
+    ]
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration as people do: `42s`, `7m10s`, `3h05m`, `2d04h`."""
+    if seconds is None:
+        return "-"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def _money(usdt: float) -> Text:
+    style = "green" if usdt > 0 else "red" if usdt < 0 else ""
+    return Text(f"{usdt:+.2f}", style)
+
+
+def _health_style(is_healthy: bool) -> str:
+    return "green" if is_healthy else "yellow"
