@@ -49,6 +49,11 @@ class BlockCache:
         self._most_bytes, self._bytes = most_bytes, 0
         self._blocks: OrderedDict[tuple[object, int], Block] = OrderedDict()
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of encoded rows that are kept now."""
+        return self._bytes
+
     def get(self, chart: "Chart", number: int) -> Block:
         """Find a block or have it made."""
         key = (chart.key, number)

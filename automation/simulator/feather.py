@@ -101,6 +101,10 @@ class FeatherFile:
             before = int(dates[-1])
         return starts
 
+    def refuse_disorder(self) -> None:
+        """Raise ConfigError if the times of the file do not increase from row to row."""
+        _ = self.starts
+
     def _refuse_disorder(self, dates: Ints, before: int | None) -> None:
         steps = np.diff(dates if before is None else np.concatenate(([before], dates)))
         wrong = np.flatnonzero(steps <= 0)

@@ -24,6 +24,7 @@ from automation.simulator.timeframes import HOUR_MS, Ints, Timeframe
 
 _INTEREST = 0.0001  # Binance's interest part of funding per eight hours
 _FAR_OFF = 0.1  # a mark price this far from trades is a hole in the data, not a market
+_CHECKED_BYTES = 250 * 1024 * 1024  # about 15 million candles, which takes a second
 _SAMPLE_STEP = 8  # of the first and last 65,536 rows, every eighth shows the decimals
 
 
@@ -31,14 +32,22 @@ class ReplayMarket:
     """Recorded candles, mark prices and funding of the pairs in a folder."""
 
     def __init__(self, path: str | Path, pairs: Sequence[str] | None = None) -> None:
-        """Index the folder; ConfigError if it or one of `pairs` is missing."""
+        """Index the folder; ConfigError if it or one of `pairs` is missing or damaged."""
         self.folder = DataFolder(path)
         self._pairs = tuple(dict.fromkeys(pairs)) if pairs is not None else self.folder.pairs
         for pair in self._pairs:
             self.folder.require(pair)
+        self._refuse_disorder()
         self._batches = BatchCache()
         self._ratios: dict[str, Candles] = {}
         self._fundings: dict[str, Funding] = {}
+
+    def _refuse_disorder(self) -> None:
+        """Check the times of every file, or where that takes too long leave it to the first read."""
+        files = [s.file for s in self.folder.series if s.pair in self._pairs]
+        if sum(file.path.stat().st_size for file in files) <= _CHECKED_BYTES:
+            for file in files:
+                file.refuse_disorder()
 
     @property
     def pairs(self) -> tuple[str, ...]:

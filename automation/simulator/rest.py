@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from automation.core.errors import ConfigError
 from automation.simulator import candle_endpoints, quote_endpoints
 from automation.simulator.candle_endpoints import Answer
 from automation.simulator.parameters import Parameters, RequestError
@@ -55,6 +56,8 @@ class Rest:
             answer = endpoint(self._venue, Parameters(parts.query))
         except RequestError as error:
             return _error(error.status, error.code, error.message, self._headers(address, 1))
+        except ConfigError as error:  # data that turns out to be damaged when it is first read
+            return _error(500, -1000, str(error), self._headers(address, 1))
         return Reply(200, answer.body, self._headers(address, answer.weight))
 
     def _headers(self, address: str, weight: int) -> dict[str, str]:

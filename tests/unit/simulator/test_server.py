@@ -1,0 +1,70 @@
+import asyncio
+import socket
+import urllib.request
+
+import aiohttp
+import pytest
+
+from automation.core.errors import DependencyError
+from automation.simulator import Simulator, open_market, serving
+
+
+@pytest.fixture(scope="module")
+def market():
+    return open_market(1)
+
+
+async def test_serves_and_stops(market):
+    async with Simulator(market) as sim:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{sim.url}/fapi/v1/ping") as answer,
+        ):
+            assert answer.status == 200
+            assert answer.content_type == "application/json"
+            assert await answer.json() == {}
+        port = sim.port
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_stops_at_once_with_a_client_still_connected(market):
+    async with Simulator(market) as sim:
+        reader, writer = await asyncio.open_connection("127.0.0.1", sim.port)
+        writer.write(b"GET /fapi/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"{}")
+        before = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - before < 2
+    writer.close()
+
+
+async def test_listens_on_the_loopback_only(market):
+    async with Simulator(market) as sim:
+        assert sim.url.startswith("http://127.0.0.1:")
+        with socket.socket() as other:
+            other.bind(("127.0.0.2", sim.port))  # would be taken if it listened everywhere
+
+
+async def test_a_taken_port_is_a_sentence(market):
+    async with Simulator(market) as sim:
+        with pytest.raises(
+            DependencyError, match=rf"127.0.0.1:{sim.port}: .*; choose another"
+        ) as e:
+            async with Simulator(market, port=sim.port):
+                pass
+        assert "\n" not in str(e.value)
+        assert e.value.exit_code == 3
+
+
+def test_runs_in_a_thread_for_callers_without_asyncio(market):
+    with serving(market) as sim:
+        with urllib.request.urlopen(f"{sim.url}/fapi/v1/time") as answer:
+            assert b"serverTime" in answer.read()
+        port = sim.port
+    with serving(market, port=port) as again:
+        assert again.port == port
+
+
+def test_a_taken_port_in_a_thread(market):
+    with serving(market) as sim, pytest.raises(DependencyError), serving(market, port=sim.port):
+        pass
