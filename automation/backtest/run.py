@@ -11,8 +11,8 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import orjson
 from automation.backtest.failure import explain
 from automation.backtest.result import keep_result, outcome, read_result
 from automation.backtest.source import StrategyFile, find_strategy
-from automation.core.backtests import BacktestJob, Progress, StrategyOutcome
+from automation.core.backtests import BacktestJob, Guard, Progress, StrategyOutcome
 from automation.core.errors import DependencyError
 from automation.core.paths import strategies
 
@@ -38,11 +38,14 @@ _STAGES = (
 class FreqtradeBacktester:
     """A `Backtester` that runs the installed `freqtrade` against the exchange in `overlay`.
 
-    `parallel` bounds the processes at one time.
+    `parallel` bounds the processes at one time, `guard` watches each of them; `environment` is laid
+    over the caller's.
     """
 
     overlay: Mapping[str, Any]
     parallel: int = max(1, os.cpu_count() or 1)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    guard: Guard | None = None
 
     async def run(
         self, job: BacktestJob, progress: Progress | None = None
@@ -83,7 +86,9 @@ class FreqtradeBacktester:
             (place / "results").mkdir(parents=True)
             overlay = place / "overlay.json"
             overlay.write_bytes(orjson.dumps({**self.overlay, "datadir": str(job.data)}))
-            lines = await _watch(_command(job, source, overlay, place), source, progress)
+            command = _command(job, source, overlay, place)
+            environment = {**_environment(job), **self.environment}
+            lines = await _watch(command, environment, source, progress, self.guard)
         if lines.code != 0:
             raise explain(source.name, source.path, lines.code, lines.text)
         return read_result(place / "results", source.name)
@@ -116,20 +121,28 @@ def _command(job: BacktestJob, source: StrategyFile, overlay: Path, place: Path)
     ]
 
 
-def _environment() -> dict[str, str]:
+def _environment(job: BacktestJob) -> dict[str, str]:
     """The caller's environment, with the pack importable and its Freqtrade settings left out.
 
-    FREQTRADE__ variables would change the configuration behind the job's back.
+    FREQTRADE__ variables would change the configuration behind the job's back. Modules beside the
+    strategies come first, so that another checkout runs with its own kit.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith("FREQTRADE__")}
-    paths = [str(strategies()), *filter(None, [os.environ.get("PYTHONPATH")])]
+    beside = [str(job.strategy_path.resolve())] if job.strategy_path is not None else []
+    paths = [*beside, str(strategies()), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**kept, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "160", "TZ": "UTC"}
 
 
-async def _watch(command: list[str], source: StrategyFile, progress: Progress | None) -> _Output:
+async def _watch(
+    command: list[str],
+    environment: Mapping[str, str],
+    source: StrategyFile,
+    progress: Progress | None,
+    guard: Guard | None,
+) -> _Output:
     process = await asyncio.create_subprocess_exec(
         *command,
-        env=_environment(),
+        env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -140,14 +153,16 @@ async def _watch(command: list[str], source: StrategyFile, progress: Progress | 
     reached = ""
     try:
         assert process.stdout is not None
-        async for raw in process.stdout:
-            line = raw.decode("utf-8", "replace").rstrip()
-            lines.append(line)
-            stage = next((stage for pattern, stage in _STAGES if pattern.search(line)), reached)
-            if progress is not None and stage != reached:
-                progress(source.name, stage)
-            reached = stage
-        return _Output(await process.wait(), lines)
+        async with guard(process.pid) if guard else nullcontext():
+            async for raw in process.stdout:
+                line = raw.decode("utf-8", "replace").rstrip()
+                lines.append(line)
+                stage = next((stage for pattern, stage in _STAGES if pattern.search(line)), reached)
+                if progress is not None and stage != reached:
+                    progress(source.name, stage)
+                reached = stage
+            code = await process.wait()
+        return _Output(code, lines)
     finally:
         await _end(process)
 

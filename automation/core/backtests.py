@@ -4,6 +4,7 @@ The seam is `Backtester`; `automation.backtest` implements it with the real `fre
 """
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +16,9 @@ class BacktestJob:
     """One or several strategies over one range of one data folder.
 
     `timerange` is Freqtrade's text form `A-B`, end excluded. `configs` are Freqtrade
-    configurations, layered in order; without any the pack's own are used. `arguments` go to
-    `freqtrade backtesting` as they are.
+    configurations, layered in order; without any the pack's own are used. `strategy_path` is also
+    where modules are first looked for that a strategy imports. `arguments` go to `freqtrade
+    backtesting` as they are.
     """
 
     strategies: tuple[str, ...]
@@ -66,6 +68,12 @@ class StrategyOutcome:
 
 Progress = Callable[[str, str], None]
 """Called with a strategy's name and the stage that it reached."""
+
+Guard = Callable[[int], AbstractAsyncContextManager[None]]
+"""Watches the process of a pid for as long as its context is open, and may end it.
+
+Leaving the context raises a FreqfleetError that says why, if it did.
+"""
 
 
 class Backtester(Protocol):
