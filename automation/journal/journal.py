@@ -6,9 +6,9 @@ how a subscription wakes. Refuses to know SQL and what the events mean. Every ro
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +24,7 @@ from automation.journal.event import Draft, Entry, Event, prepare, to_us
 from automation.journal.kinds import KINDS
 from automation.journal.postgres import PostgresStore
 from automation.journal.sqlite import SqliteStore
-from automation.journal.store import EVERYTHING, Batch, Query, Store
+from automation.journal.store import EVERYTHING, Batch, Effect, Query, Settlement, Store
 from automation.journal.verification import Verification, verify_links
 from automation.journal.writer import GroupWriter
 
@@ -129,9 +129,25 @@ class Journal:
         draft = Draft(kind, actor, source, payload, bot, _sequence(cause), address)
         return self.submit([draft], keep=True)
 
-    def submit(self, drafts: Iterable[Draft], *, keep: bool = False) -> "Future[list[Event]]":
-        """Queue events that belong together; the future holds them once they are durable."""
-        return self._writer.submit(Batch(self._entries(drafts)), keep=keep)
+    def submit(
+        self,
+        drafts: Iterable[Draft],
+        *,
+        effects: Iterable[Effect] = (),
+        settlements: Iterable[Settlement] = (),
+        keep: bool = False,
+    ) -> "Future[list[Event]]":
+        """Queue what belongs together; the future holds the events once all is durable.
+
+        With `keep` it waits in memory while the store is down, as `post` does.
+        """
+        entries = self._entries(drafts)
+        batch = Batch(entries, tuple(effects), settlements=tuple(settlements))
+        return self._writer.submit(batch, keep=keep)
+
+    def save_offset(self, consumer: str, sequence: int) -> "Future[list[Event]]":
+        """Queue the place up to which a consumer has handled everything."""
+        return self._writer.submit(Batch(offsets={consumer: sequence}))
 
     def read(self, after: int = 0, limit: int = 1000, query: Query = EVERYTHING) -> list[Event]:
         """Read at most `limit` events after a position, oldest first."""
@@ -174,6 +190,15 @@ class Journal:
 
         Ends when the journal is closed. Faults of the store only delay it.
         """
+        async with aclosing(self.subscribe_pages(after, query, page=page)) as pages:
+            async for events in pages:
+                for event in events:
+                    yield event
+
+    async def subscribe_pages(
+        self, after: int = 0, query: Query = EVERYTHING, *, page: int = 500
+    ) -> AsyncGenerator[list[Event], None]:
+        """Follow the journal like `subscribe`, with all that is there at once in each list."""
         waker = asyncio.get_running_loop(), asyncio.Event()
         self._watch()
         with self._lock:
@@ -182,15 +207,13 @@ class Journal:
             while not self._closed.is_set():
                 waker[1].clear()
                 try:
-                    events, position = await asyncio.to_thread(self._page, after, page, query)
+                    events, after = await asyncio.to_thread(self._page, after, page, query)
                 except TransientError as fault:
                     await asyncio.sleep(fault.retry_after_s)
                     continue
-                for event in events:
-                    after = event.sequence
-                    yield event
+                if events:
+                    yield events
                 if len(events) < page:
-                    after = max(after, position)
                     await waker[1].wait()
         finally:
             with self._lock:
@@ -228,6 +251,8 @@ class Journal:
     def _entries(self, drafts: Iterable[Draft]) -> list[Entry]:
         now_us = self.now_us()
         entries = [prepare(KINDS.shape(draft), now_us) for draft in drafts]
+        if not entries:
+            return []
         back_us = self._newest_us - now_us
         self._newest_us = now_us
         if back_us > SET_BACK_US:
@@ -240,11 +265,14 @@ class Journal:
         self.submit([_own("journal.healed", said)], keep=True)
 
     def _page(self, after: int, limit: int, query: Query) -> tuple[list[Event], int]:
-        if query == EVERYTHING:
-            return self.store.read(after, limit), after
-        # Asked for before reading: what comes later is read the next time.
-        newest = self.store.last()
-        return self.store.read(after, limit, query), newest.sequence if newest else 0
+        """Read a page, and tell after which event the next one begins."""
+        # Asked for before reading: what comes meanwhile is read the next time.
+        newest = None if query == EVERYTHING else self.store.last()
+        events = self.store.read(after, limit, query)
+        if events and (newest is None or len(events) == limit):
+            return events, events[-1].sequence
+        seen = max(events[-1].sequence if events else after, newest.sequence if newest else 0)
+        return events, max(after, seen)
 
     def _wake(self) -> None:
         with self._lock:

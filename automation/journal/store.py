@@ -177,7 +177,9 @@ class Store(Protocol):
         """Read how far every consumer has come."""
         ...
 
-    def claim(self, limit: int, now_us: int, lease_us: int) -> list[PendingEffect]:
+    def claim(
+        self, limit: int, now_us: int, lease_us: int, kinds: Collection[str]
+    ) -> list[PendingEffect]:
         """Take due effects, the oldest first; nobody else gets them before the lease ends."""
         ...
 

@@ -185,14 +185,21 @@ def test_offsets_are_kept_with_the_batch(store):
     assert store.offsets() == {"alerts": 5, "web": 1}
 
 
+KINDS_OF_EFFECTS = ["telegram", "x"]
+
+
 def test_the_outbox_gives_each_effect_out_once_per_lease(store):
     effects = [Effect(f"k{n}", "telegram", "{}", created_us=n) for n in range(3)]
     store.write([Batch([entry()], effects=effects), Batch(effects=effects[:1])])
-    assert [e.key for e in store.claim(2, now_us=10, lease_us=5)] == ["k0", "k1"]
-    assert [e.key for e in store.claim(9, now_us=11, lease_us=5)] == ["k2"]
-    assert store.claim(9, now_us=14, lease_us=5) == []
+    assert [e.key for e in store.claim(2, now_us=10, lease_us=5, kinds=KINDS_OF_EFFECTS)] == [
+        "k0",
+        "k1",
+    ]
+    assert [e.key for e in store.claim(9, now_us=11, lease_us=5, kinds=KINDS_OF_EFFECTS)] == ["k2"]
+    assert store.claim(9, now_us=99, lease_us=5, kinds=["other"]) == []
+    assert store.claim(9, now_us=14, lease_us=5, kinds=KINDS_OF_EFFECTS) == []
     store.write([Batch(settlements=[Settlement("k0", "done", 0, "sent")])])
-    again = store.claim(9, now_us=16, lease_us=5)
+    again = store.claim(9, now_us=16, lease_us=5, kinds=KINDS_OF_EFFECTS)
     assert [(e.key, e.attempts) for e in again] == [("k1", 2), ("k2", 2)]
     assert [(e.key, e.result) for e in store.effects("done", 9)] == [("k0", "sent")]
     store.write([Batch(effects=effects)])
@@ -206,7 +213,7 @@ def test_two_claimers_never_get_the_same_effect(shared_address):
     got = []
 
     def take(store):
-        while claimed := store.claim(3, now_us=1, lease_us=10):
+        while claimed := store.claim(3, now_us=1, lease_us=10, kinds=KINDS_OF_EFFECTS):
             got.extend(effect.key for effect in claimed)
 
     threads = [threading.Thread(target=take, args=(store,)) for store in stores]
@@ -243,7 +250,11 @@ def test_dropped_payloads_leave_the_chain_provable(store):
     assert [e.hash for e in after] == [e.hash for e in events]
     assert after[1].digest == events[1].digest == digest_of(events[1].payload_json)
     assert after[1].payload == {}
-    assert verify_links(store.links(0)).is_whole
+    assert "no seal says why" in verify_links(store.links(0)).sentence
+    sealed = entry(kind="journal.sealed", payload={"first": 2, "last": 6})
+    store.write([Batch([sealed])])
+    found = verify_links(store.links(0))
+    assert (found.is_whole, found.sealed_events) == (True, 3)
 
 
 async def test_a_subscription_is_woken_by_another_journal(shared_address):

@@ -1,0 +1,1 @@
+"""Forwarding the journal to other systems, off by default: readers like any other."""
