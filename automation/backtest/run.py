@@ -89,7 +89,8 @@ class FreqtradeBacktester:
             command = _command(job, source, overlay, place)
             environment = {**_environment(job), **self.environment}
             lines = await _watch(command, environment, source, progress, self.guard)
-        if lines.code != 0:
+        if lines.code != 0 or not any((place / "results").glob("*.zip")):
+            # Freqtrade ends with code 0 after some complaints about the configuration.
             raise explain(source.name, source.path, lines.code, lines.text)
         return read_result(place / "results", source.name)
 
@@ -130,7 +131,7 @@ def _environment(job: BacktestJob) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("FREQTRADE__")}
     beside = [str(job.strategy_path.resolve())] if job.strategy_path is not None else []
     paths = [*beside, str(strategies()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "160", "TZ": "UTC"}
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "10000", "TZ": "UTC"}
 
 
 async def _watch(
