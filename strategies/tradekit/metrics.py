@@ -146,3 +146,33 @@ def calmar_with_tail(equity: FloatArray, years: float, tail_days: float) -> floa
     if yearly <= 0.0:
         return yearly * (1.0 + risk)
     return yearly / risk if risk > 0.0 else math.inf
+
+
+def stationary_resamples(
+    rows: int, mean_block: float, resamples: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Return `resamples` × `rows` indices of blocks of rows, drawn with replacement.
+
+    The stationary bootstrap: blocks begin anywhere, have geometric lengths of mean `mean_block`
+    and wrap around the end, so that neighbouring rows stay together and every row is as likely as
+    any other (Politis and Romano 1994, The Stationary Bootstrap, JASA 89).
+    """
+    drawn = rng.integers(rows, size=(resamples, rows))
+    continues = rng.random((resamples, rows)) >= 1.0 / max(mean_block, 1.0)
+    for column in range(1, rows):
+        following = (drawn[:, column - 1] + 1) % rows
+        drawn[:, column] = np.where(continues[:, column], following, drawn[:, column])
+    return drawn
+
+
+def bootstrap_interval(values: FloatArray, confidence: float) -> tuple[float, float]:
+    """Return the central interval that holds `confidence` of the resampled `values`.
+
+    The percentile interval (Efron 1979). NaN values are left out; NaN twice if none is left.
+    """
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return math.nan, math.nan
+    tail = 50.0 * (1.0 - confidence)
+    low, high = np.percentile(known, [tail, 100.0 - tail])
+    return float(low), float(high)

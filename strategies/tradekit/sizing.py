@@ -51,10 +51,16 @@ def maintenance_bound(max_leverage: float) -> float:
 
 
 def entry_leverage(leverage_cap: float, max_leverage: float, safe_leverage: float) -> float:
-    """Return the smallest of the candle's, the exchange's and the stop's cap; 0 if one is below 1."""
+    """Return the smallest of the candle's, the exchange's and the stop's cap; 0 if one is below 1.
+
+    Rounded down to a whole number, the only leverage Binance takes: Freqtrade would floor it for
+    the exchange but book the fraction, and then count on less margin than is bound.
+    """
     if not (leverage_cap >= 1.0 and max_leverage >= 1.0 and safe_leverage >= 1.0):
         return 0.0
-    return min(leverage_cap, max_leverage, safe_leverage)
+    if leverage_cap == math.inf and max_leverage == math.inf and safe_leverage == math.inf:
+        return 0.0
+    return float(math.floor(min(leverage_cap, max_leverage, safe_leverage)))
 
 
 def entry_stake(

@@ -75,6 +75,12 @@ def test_the_stake_is_within_every_constraint_or_nothing(wanted, proposed, least
 def test_leverage_is_within_every_cap_or_nothing(cap, most, safe):
     leverage = sizing.entry_leverage(cap, most, safe)
     assert leverage == 0.0 or 1.0 <= leverage <= min(cap, most, safe)
+    assert leverage == math.floor(leverage)
+
+
+def test_leverage_is_whole():
+    # Binance takes whole leverage only (POST /fapi/v1/leverage: "target initial leverage: int")
+    assert sizing.entry_leverage(4.99, 125.0, 9.0) == 4.0
 
 
 @given(st.lists(anything, min_size=5, max_size=5), st.integers(0, 4))
