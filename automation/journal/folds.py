@@ -115,7 +115,8 @@ def save_snapshot(journal: Journal, fold: Fold[State], folded: Folded[State]) ->
         Snapshot(fold.name, fold.version, at[0].sequence, at[0].hash, _dump(fold, folded.state))
     )
     sequences = [s.sequence for s in journal.store.snapshots(fold.name, fold.version)]
-    base = min((n for n in sequences if n >= last_sealed(journal)), default=0)
+    sealed = last_sealed(journal)
+    base = min((n for n in sequences if n >= sealed), default=0) if sealed else 0
     old = [n for n in sequences[SNAPSHOTS_KEPT:] if n != base]
     journal.store.drop_snapshots(fold.name, old)
 
