@@ -145,7 +145,11 @@ class PackStrategy(IStrategy):
         """Return the stake that risks `risk_per_trade_frac` · `risk_scale` of equity, or 0."""
         stop, cap, scale = self._signal_risk(pair, current_time)
         wallets = getattr(self, "wallets", None)
-        if wallets is None or not leverage <= cap:
+        safe = sizing.liquidation_safe_leverage(
+            stop, self.assumed_maintenance_frac, self.liquidation_margin_frac
+        )
+        # a leverage forced from outside, or 1 where not even 1 is safe
+        if wallets is None or not leverage <= min(cap, safe):
             return 0.0
         equity = wallets.get_total_stake_amount()
         wanted = sizing.risk_stake(

@@ -155,6 +155,14 @@ def test_a_forced_leverage_above_the_cap_gets_no_stake():
     assert stake_of(bot(frame_of()), leverage=math.nan) == 0.0
 
 
+def test_a_stop_that_no_leverage_makes_safe_gets_no_stake():
+    # half the way to liquidation at leverage 1 is (1 − 2.5 %) / (1 + 2.5 %) / 2 = 47.6 %
+    far = bot(frame_of({"stop_dist_frac": 0.48}))
+    assert leverage_of(far) == 1.0
+    assert stake_of(far, leverage=1.0) == 0.0
+    assert stake_of(bot(frame_of({"stop_dist_frac": 0.47})), leverage=1.0) > 0.0
+
+
 @given(
     st.floats(0.001, 0.2), st.floats(1, 20), st.floats(0.01, 1), st.floats(1, 125),
     st.floats(1, 1e5), st.floats(0, 1e4), st.floats(1, 1e5), st.floats(10, 1e7),
