@@ -6,7 +6,7 @@ know sockets: `server` hands in method, target and address. New endpoints regist
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from functools import lru_cache
 
 import orjson
 
@@ -48,12 +48,12 @@ class Rest:
 
     def reply(self, method: str, target: str, address: str) -> Reply:
         """Answer one request; `target` is the path with its query."""
-        parts = urlsplit(target)
-        endpoint = self._endpoints.get((method, parts.path))
+        path, _, query = target.partition("?")
+        endpoint = self._endpoints.get((method, path))
         if endpoint is None:
-            return _error(404, -5000, f"Path {parts.path}, Method {method} is invalid", {})
+            return _error(404, -5000, f"Path {path}, Method {method} is invalid", {})
         try:
-            answer = endpoint(self._venue, Parameters(parts.query))
+            answer = endpoint(self._venue, _parameters(query))
         except RequestError as error:
             return _error(error.status, error.code, error.message, self._headers(address, 1))
         except ConfigError as error:  # data that turns out to be damaged when it is first read
@@ -63,6 +63,11 @@ class Rest:
     def _headers(self, address: str, weight: int) -> dict[str, str]:
         used = self._weights.add(address, weight, self._venue.timeline.now_ms())
         return {"X-MBX-USED-WEIGHT-1M": str(used)}
+
+
+@lru_cache(maxsize=4096)  # bots ask the same again and again
+def _parameters(query: str) -> Parameters:
+    return Parameters(query)
 
 
 def _error(status: int, code: int, message: str, headers: dict[str, str]) -> Reply:
