@@ -55,7 +55,7 @@ class ConsumerStuck(Facts):
 class EffectGivenUp(Facts):
     """An effect of the outbox failed for good."""
 
-    key: str
+    effect_id: str
     effect: str
     attempts: int
     reason: str
@@ -98,5 +98,5 @@ define(
 define(
     "outbox.given_up",
     EffectGivenUp,
-    "{effect} {key} was given up after {attempts} attempts: {reason}",
+    "{effect} {effect_id} was given up after {attempts} attempts: {reason}",
 )

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,7 +26,7 @@ from automation.journal.kinds import KINDS
 from automation.journal.postgres import PostgresStore
 from automation.journal.sqlite import SqliteStore
 from automation.journal.store import EVERYTHING, Batch, Effect, Query, Settlement, Store
-from automation.journal.verification import Verification, verify_links
+from automation.journal.verification import Break, Verification, verify_links
 from automation.journal.writer import GroupWriter
 
 Payload = Mapping[str, Any] | BaseModel | None
@@ -173,7 +174,13 @@ class Journal:
         With the public key the checkpoints' signatures count too; with the anchor also the one
         checkpoint that whoever rewrote the store could not reach.
         """
-        return judge(self.store.links(0), self.store.checkpoints(), public, anchor)
+        try:
+            records = self.store.checkpoints()
+        except PermanentError as damage:
+            found = judge(self.store.links(0), (), public, anchor)
+            broken = found.broken or Break(found.last_sequence, f"no checkpoint helps: {damage}")
+            return replace(found, broken=broken)
+        return judge(self.store.links(0), records, public, anchor)
 
     def verify_from(self, after: int, previous: bytes) -> Verification:
         """Recompute what follows an event that was verified before."""

@@ -110,7 +110,10 @@ class Outbox:
         reason = str(error) or "no answer in time"
         if isinstance(error, PermanentError) or pending.attempts >= self._patience.attempts:
             said = EffectGivenUp(
-                key=pending.key, effect=pending.kind, attempts=pending.attempts, reason=reason
+                effect_id=pending.key,
+                effect=pending.kind,
+                attempts=pending.attempts,
+                reason=reason,
             )
             event = Draft("outbox.given_up", "outbox", "journal", said)
             await self._settle(pending.key, "given_up", 0, reason, [event])

@@ -5,6 +5,7 @@ transaction takes the file's write lock first (BEGIN IMMEDIATE) and only then lo
 hash, so the chain stays one chain whoever writes. Readers never block writers: WAL, short pages.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -70,10 +71,12 @@ class SqliteStore(SqlStore):
         """Open or create the file; ConfigError when it is no journal."""
         super().__init__()
         self._path, self._read_only = path, read_only
+        self._inode = 0
         with self._faults():
             self._writer = self._connect()
             try:
                 self._create(self._writer.raw)
+                self._inode = self._inode_now()
             except BaseException:
                 self._writer.close()
                 raise
@@ -97,14 +100,40 @@ class SqliteStore(SqlStore):
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         with self._writing, self._faults():
-            self._writer.execute("BEGIN IMMEDIATE")
+            self._check_place()
             try:
+                self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
                 self._writer.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 with suppress(sqlite3.Error):
                     self._writer.execute("ROLLBACK")
+                if _needs_reopening(error) and not self._closed:
+                    self._reopen()
                 raise
+
+    def _check_place(self) -> None:
+        # SQLite itself would go on writing to a file that nobody will find again.
+        if self._inode_now() != self._inode:
+            raise PermanentError(
+                "the journal's file was moved, replaced or deleted while it was open",
+                where=self.name,
+                cure="put it back, or stop the fleet and start it again",
+            )
+
+    def _inode_now(self) -> int:
+        try:
+            return self._path.stat().st_ino if self._path else 0
+        except OSError:
+            return -1
+
+    def _reopen(self) -> None:
+        # A file that was read-only when it was opened stays so for its connection.
+        if self._path is not None:
+            with suppress(sqlite3.Error):
+                fresh = self._connect()
+                self._writer.close()
+                self._writer = fresh
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
@@ -120,6 +149,8 @@ class SqliteStore(SqlStore):
             target = ":memory:"
         else:
             mode = "ro" if self._read_only else "rwc"
+            if self._read_only and _is_at_rest(self._path):
+                mode = "ro&immutable=1"
             target = f"{self._path.absolute().as_uri()}?mode={mode}"
         raw = sqlite3.connect(
             target,
@@ -223,6 +254,17 @@ class SqliteWatch:
         if self._connection is None:
             return 0
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Tell whether nobody can be writing: then SQLite reads without making files of its own."""
+    log = path.with_name(f"{path.name}-wal")
+    return not log.exists() and not os.access(path.parent, os.W_OK)
+
+
+def _needs_reopening(error: BaseException) -> bool:
+    code = str(getattr(error, "sqlite_errorname", ""))
+    return code.startswith(("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN"))
 
 
 def _enter_wal(raw: sqlite3.Connection) -> None:

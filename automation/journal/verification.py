@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import orjson
 
+from automation.core.errors import PermanentError
 from automation.journal.event import GENESIS
 from automation.journal.store import Link
 
@@ -73,34 +74,41 @@ class ChainCheck:
 
     def feed(self, links: Iterable[Link]) -> bool:
         """Check more links; False when one does not hold, and nothing more is checked then."""
-        if self.broken is not None:
-            return False
+        if self.broken is None:
+            try:
+                self._feed(links)
+            except PermanentError as error:
+                self.broken = Break(self._expected, f"it cannot be read: {error}")
+        return self.broken is None
+
+    def _feed(self, links: Iterable[Link]) -> None:
         previous, expected = self._previous, self._expected
         mark = self._marks[-1][0] if self._marks else 0
-        for link in links:
-            sequence, head, payload, digest, hashed = link
-            if payload is not None:
-                digest = sha256(payload).digest()
-            if (
-                sequence != expected
-                or head is None
-                or digest is None
-                or sha256(previous + digest + head).digest() != hashed
-            ):
-                self.broken = _explain(sequence, expected)
-                break
-            if payload is None:
-                self._note_bare(sequence)
-            elif _SEALED in head:
-                self._note_seal(head, payload)
-            previous = hashed
-            expected += 1
-            if sequence == mark:
-                if not self._passes(sequence, hashed):
-                    break
-                mark = self._marks[-1][0] if self._marks else 0
-        self._previous, self._expected = previous, expected
-        return self.broken is None
+        try:
+            for link in links:
+                sequence, head, payload, digest, hashed = link
+                if payload is not None:
+                    digest = sha256(payload).digest()
+                if (
+                    sequence != expected
+                    or head is None
+                    or digest is None
+                    or sha256(previous + digest + head).digest() != hashed
+                ):
+                    self.broken = _explain(sequence, expected)
+                    return
+                if payload is None:
+                    self._note_bare(sequence)
+                elif _SEALED in head:
+                    self._note_seal(head, payload)
+                previous = hashed
+                expected += 1
+                if sequence == mark:
+                    if not self._passes(sequence, hashed):
+                        return
+                    mark = self._marks[-1][0] if self._marks else 0
+        finally:
+            self._previous, self._expected = previous, expected
 
     def finish(self) -> Verification:
         """Say what was found."""

@@ -95,6 +95,7 @@ class GroupWriter:
                 where=self._store.name,
             )
         self._kept += events
+        self._kept_most = max(self._kept_most, self._kept)
 
     def _run(self) -> None:
         pause_s = 0.0
@@ -155,12 +156,11 @@ class GroupWriter:
         self, group: list[_Waiting], error: DependencyError | ConfigError, pause_s: float
     ) -> float:
         if not self.fault:
-            self._fault_since, self._kept_most = time.monotonic(), 0
+            self._fault_since, self._kept_most = time.monotonic(), self._kept
         self.fault = str(error)
         kept = [waiting for waiting in group if waiting.is_kept]
         with self._changed:
             self._queue.extendleft(reversed(kept))
-            self._kept_most = max(self._kept_most, self._kept)
         for waiting in group:
             if not waiting.is_kept:
                 waiting.future.set_exception(error)
