@@ -9,7 +9,7 @@ export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-long prove check lint fmt types layers bench docs lock clean
+.PHONY: help setup up test test-long prove check lint fmt types layers bench docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ $(READY): requirements/lock.txt requirements/uv.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/lock.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
+
+up: setup  ## start the demo fleet: a simulator and three bots; Ctrl-C takes it down
+	$(BIN)/freqfleet up
 
 test: setup check  ## every check, and the tests of the first tier (<= 15 min on 2 cores)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

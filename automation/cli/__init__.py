@@ -5,7 +5,9 @@ Modules of the rooms are imported inside the commands, so that `freqfleet --help
 
 import typer
 
-from automation.cli import backtest, simulate
+from automation.cli import backtest, fleet, simulate
+from automation.cli.bot import bot
+from automation.cli.journal import journal
 
 program = typer.Typer(
     name="freqfleet",
@@ -15,8 +17,12 @@ program = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for command in (fleet.init, fleet.up, fleet.down, fleet.status, fleet.doctor):
+    program.command()(command)
+program.add_typer(bot, name="bot")
 program.command()(simulate.simulate)
 program.command()(backtest.backtest)
+program.add_typer(journal, name="journal")
 
 
 @program.callback()

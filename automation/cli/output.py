@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -10,6 +11,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from automation.core.backtests import Progress as ProgressCallback
+from automation.core.clock import parse_instant
+from automation.core.errors import ConfigError
 
 out = Console()
 err = Console(stderr=True, highlight=False)
@@ -19,6 +22,14 @@ def print_json(document: Any) -> None:
     """Print one JSON document and nothing else."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
     sys.stdout.write(orjson.dumps(document, option=options, default=str).decode() + "\n")
+
+
+def instant(text: str | None, option: str) -> datetime | None:
+    """Read an instant that was typed; ConfigError names the option."""
+    try:
+        return None if text is None else parse_instant(text)
+    except ValueError as error:
+        raise ConfigError(str(error), where=option) from None
 
 
 def note(sentence: str) -> None:

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from automation.cli.output import err
-from automation.core.clock import parse_instant
-from automation.core.errors import ConfigError
+from automation.cli.output import err, instant
 
 if TYPE_CHECKING:
     from automation.simulator import Simulator
@@ -40,11 +38,7 @@ def simulate(
     from automation.app.simulation import SimulateRequest
     from automation.app.simulation import simulate as run
 
-    try:
-        instant = None if at is None else parse_instant(at)
-    except ValueError as error:
-        raise ConfigError(str(error), where="--at") from None
-    request = SimulateRequest(data, instant, seed, port, write_config)
+    request = SimulateRequest(data, instant(at, "--at"), seed, port, write_config)
 
     def started(simulator: "Simulator") -> None:
         err.print(f"serving {len(simulator.market.pairs)} pairs at {simulator.url}")

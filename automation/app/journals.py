@@ -1,0 +1,81 @@
+"""The journal as a user reads it: tail, search, verify, export, report.
+
+Opens the fleet's own journal read-only, unless another is named. Called by the command line.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from automation.app.fleets import anchor_of
+from automation.core.errors import ConfigError
+from automation.core.paths import home
+from automation.fleet.home import Home
+from automation.journal import Event, Journal, Query, Verification, sentence
+from automation.journal.checkpoints import Checkpoint, PublicKey, public_path, read_anchor
+from automation.journal.export import Exported, export, verify_export
+from automation.journal.report import Report, report
+
+
+@contextmanager
+def reading() -> Iterator[Journal]:
+    """Open the fleet's journal for reading; ConfigError when there is none yet."""
+    path = Home(home()).journal
+    if not path.exists():
+        raise ConfigError("there is no journal yet", where=str(path), cure="run freqfleet up")
+    with Journal.open(path, read_only=True) as journal:
+        yield journal
+
+
+def search(query: Query, limit: int, *, after: int = 0) -> list[Event]:
+    """Find the newest events that match, the oldest of them first; those after one, if asked."""
+    with reading() as journal:
+        return journal.read(after, limit, query) if after else journal.tail(limit, query)
+
+
+async def follow(query: Query, after: int) -> AsyncIterator[Event]:
+    """Follow the journal from a position, for ever."""
+    with reading() as journal:
+        async for event in journal.subscribe(after, query):
+            yield event
+
+
+def verify(exported: Path | None = None) -> Verification:
+    """Recompute the chain of the journal, or of an export alone, with all proofs at hand."""
+    public, anchor = _proofs()
+    if exported is not None:
+        return verify_export(exported, public=public, anchor=anchor)
+    with reading() as journal:
+        return journal.verify(public, anchor)
+
+
+def write_export(path: Path, query: Query) -> Exported:
+    """Write the events that match to a file: JSON lines, or Parquet by its name."""
+    with reading() as journal:
+        return export(journal, path, query=query)
+
+
+def account(query: Query) -> Report:
+    """Say who did what between two instants."""
+    if query.since is None or query.until is None:
+        raise ConfigError("a report needs both ends of a period", cure="give --from and --to")
+    public, anchor = _proofs()
+    with reading() as journal:
+        found = journal.verify(public, anchor)
+        return report(journal, query.since, query.until, verification=found)
+
+
+def as_document(event: Event) -> dict[str, Any]:
+    """Give an event as JSON-ready values, with its sentence."""
+    return {**event.as_dict(), "sentence": sentence(event)}
+
+
+def _proofs() -> tuple[PublicKey | None, Checkpoint | None]:
+    folder = Home(home()).path
+    public = public_path(folder / "keys" / "journal.key")
+    anchor = anchor_of(folder)
+    return (
+        PublicKey.load(public) if public.exists() else None,
+        read_anchor(anchor) if anchor.exists() else None,
+    )
