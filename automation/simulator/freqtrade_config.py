@@ -111,6 +111,7 @@ def freqtrade_configuration(url: str, pairs: Sequence[str]) -> dict[str, Any]:
         "dry_run": True,
         "dry_run_wallet": 10_000,
         "dataformat_ohlcv": "feather",
+        "initial_state": "running",
         "entry_pricing": order_book,
         "exit_pricing": order_book,
         "unfilledtimeout": {"entry": 10, "exit": 10, "unit": "minutes"},
