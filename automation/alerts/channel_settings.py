@@ -42,6 +42,9 @@ class _Channel(_Strict):
     timeout: Duration = Field(parse_duration("10s"), description="How long a delivery may take.")
     limit: Limit = Field(Limit(), description="How many messages it takes; emergencies pass.")
     fallback: str | None = Field(None, description="Channel that takes over when this one fails.")
+    template: str | None = Field(
+        None, description="Layout of a message (Jinja2) instead of the package's own."
+    )
     tells_resolved: bool = Field(True, description="Whether it is told when an alert ends.")
 
 

@@ -4,7 +4,7 @@ It carries facts only and is bounded, however many alerts it stands for; `render
 words when it is delivered. Written to the outbox as JSON.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -78,9 +78,10 @@ class Notification:
         """How many ends it stands for."""
         return sum(heap.ended for heap in self.heaps)
 
-    def to_json(self) -> str:
+    def plain(self) -> dict[str, Any]:
         """Write it down for the outbox."""
-        return _ADAPTER.dump_json(self).decode()
+        plain: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return plain
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Notification":
@@ -102,6 +103,25 @@ def line_of(alert: Alert, *, is_new: bool) -> Line:
         is_new=is_new,
         acked_by=alert.acked_by,
         level=alert.level,
+    )
+
+
+def together(notifications: Sequence[Notification]) -> Notification:
+    """Make one message of several that a channel could not take in time."""
+    first, last = notifications[0], notifications[-1]
+    firing = {line.id: line for one in notifications for line in one.firing}
+    ended = {line.id: line for one in notifications for line in one.ended}
+    worst = max((one.severity for one in notifications), key=lambda one: one.rank)
+    heaps = {heap.title: heap for one in notifications for heap in one.heaps}
+    return Notification(
+        id=f"{first.id}~{last.id}",
+        channel=first.channel,
+        severity=worst,
+        why=Why.DIGEST,
+        at_us=first.at_us,
+        heaps=tuple(sorted(heaps.values(), key=lambda heap: -heap.severity.rank)),
+        firing=tuple(sorted(firing.values(), key=lambda line: -line.severity.rank)[:MOST_LISTED]),
+        ended=tuple(ended.values())[:MOST_LISTED],
     )
 
 

@@ -27,7 +27,7 @@ def load_fleet(path: Path) -> Fleet:
 
     Raises ConfigErrors with every fault found.
     """
-    root = _compose(path)
+    root = compose(path)
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(raw, dict):
         raise ConfigError(
@@ -39,7 +39,7 @@ def load_fleet(path: Path) -> Fleet:
         _complain(path, root, raw, error)
 
 
-def _compose(path: Path) -> yaml.Node | None:
+def compose(path: Path) -> yaml.Node | None:
     """Parse for positions; a missing, unreadable or malformed file is one sentence."""
     try:
         return yaml.compose(path.read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ def _complain(
         if detail["type"] == "too_short" and raw.get("bots"):
             continue  # the bots are there, but each of them is already complained of
         location = _moved_to_defaults(raw, detail["loc"])
-        line = _line_of(root, location)
+        line = line_of(root, location)
         place = ".".join(str(part) for part in location) or "the fleet"
         where = f"{path}:{line}: {place}" if line else f"{path}: {place}"
         for sentence in _sentences(detail):
@@ -109,7 +109,7 @@ def _unknown_key(loc: tuple[int | str, ...]) -> str:
     return f"unknown key; {cure}"
 
 
-def _line_of(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int | None:
+def line_of(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int | None:
     """Find the line of the deepest part of `loc` that is in the file."""
     line = None
     for part in loc:

@@ -1,0 +1,54 @@
+"""Back-off and breaker of one channel: when to try again, and when to leave it alone.
+
+Pure but for what it remembers; time is handed in. After some failures in a row the channel counts
+as broken and is tried once in a while; one success mends it.
+"""
+
+import random
+
+FAILURES = 5
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 300.0
+OPEN_S = 30.0
+
+
+class Breaker:
+    """Remembers how a channel did."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        """Start in good faith."""
+        self._failures = 0
+        self._open_until_s = 0.0
+        self._open_s = OPEN_S
+        self._random = random.Random(seed)
+        self.is_broken = False
+
+    def waits_s(self, now_s: float) -> float:
+        """Tell how long the channel is to be left alone; 0 when it may be tried."""
+        return max(0.0, self._open_until_s - now_s)
+
+    def rests(self, now_s: float, wait_s: float) -> None:
+        """Leave the channel alone for as long as it asked; that is no failure."""
+        self._open_until_s = max(self._open_until_s, now_s + wait_s)
+
+    def fails(self, now_s: float, *, for_good: bool = False) -> bool:
+        """Count a failure; True when it breaks the channel."""
+        self._failures += 1
+        if self.is_broken:
+            self._open_s = min(LONGEST_PAUSE_S, self._open_s * 2)
+        elif self._failures < FAILURES and not for_good:
+            return False
+        breaks, self.is_broken = not self.is_broken, True
+        self._open_until_s = now_s + self._open_s
+        return breaks
+
+    def succeeds(self) -> bool:
+        """Count a success; True when it mends a broken channel."""
+        mends, self.is_broken = self.is_broken, False
+        self._failures, self._open_s, self._open_until_s = 0, OPEN_S, 0.0
+        return mends
+
+    def pause_s(self, attempts: int) -> float:
+        """Tell how long a message waits after so many attempts: doubling, with some spread."""
+        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempts - 1, 20))
+        return pause_s * self._random.uniform(0.8, 1.2)

@@ -1,0 +1,273 @@
+"""Brings what waits in the outbox to one channel: once, if the other side lets us know.
+
+Decides order (the worst first), what happens on failure (later, or by the fallback) and that a
+backlog goes out as one message. Every attempt uses the same message name, so that a second copy
+can be recognised. Refuses to know how a channel sends. One `Courier` per channel, so that a slow
+one holds up nobody else; `service` runs them.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from automation.alerts.breaker import Breaker
+from automation.alerts.channel_settings import Channel as ChannelSettings
+from automation.alerts.channels import Channel
+from automation.alerts.channels.http import Busy
+from automation.alerts.core import SOURCE
+from automation.alerts.kinds import ChannelState, Delivered, Undelivered
+from automation.alerts.notification import Notification, together
+from automation.alerts.rendering import Style, render
+from automation.alerts.settings import Rule
+from automation.alerts.severity import Severity
+from automation.core.clock import Clock
+from automation.core.errors import DependencyError, PermanentError, TransientError
+from automation.journal import Draft, Journal
+from automation.journal.outbox import effect
+from automation.journal.store import Effect, PendingEffect, Settlement
+
+AT_ONCE = 500
+ALONE = 3
+"""A backlog of more messages than this goes out as one."""
+FALLBACK_AFTER = 3
+LONGEST_OBEDIENCE_S = 60.0
+"""A channel that wants to be left alone for longer gives way to its fallback."""
+LOOK_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message and the effects of the outbox that it settles."""
+
+    notification: Notification
+    effects: tuple[PendingEffect, ...]
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried, this time included."""
+        return max(effect.attempts for effect in self.effects)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The messages' names."""
+        return tuple(effect.key for effect in self.effects)
+
+
+def kind_of(channel: str) -> str:
+    """Name a channel's effects in the outbox."""
+    return f"alert:{channel}"
+
+
+def to_effect(journal: Journal, notification: Notification, *, suffix: str = "") -> Effect:
+    """Prepare a notification for the outbox."""
+    name = f"{notification.id}{suffix}"
+    return effect(journal, name, kind_of(notification.channel), notification.plain())
+
+
+def style_of(settings: ChannelSettings) -> Style:
+    """Tell how a channel wants its messages."""
+    return Style(settings.type, settings.format, settings.locale, settings.zone, settings.template)
+
+
+class Courier:
+    """Serves one channel."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        name: str,
+        channel: Channel,
+        settings: ChannelSettings,
+        rules: Mapping[str, Rule],
+        *,
+        clock: Clock,
+        on_fallback: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        """`on_fallback` is called with the fallback's name when something was left to it."""
+        self._journal, self.name, self._channel = journal, name, channel
+        self._settings, self._rules, self._clock = settings, rules, clock
+        self._style = style_of(settings)
+        self._timeout_s = settings.timeout.total_seconds() + 2.0
+        self._on_fallback = on_fallback
+        self.breaker = Breaker()
+        self._wake = asyncio.Event()
+        self._due_s: list[float] = []
+
+    def wake(self) -> None:
+        """Say that there is something to deliver."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver what is due, until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                wait_s = await self.run_once()
+            except DependencyError:
+                wait_s = LOOK_EVERY_S  # the store is down; what waits in it waits on
+            if wait_s > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait_s)
+
+    async def run_once(self) -> float:
+        """Deliver what is due now; tell after how many seconds to look again."""
+        waits_s = self.breaker.waits_s(self._clock.monotonic())
+        if waits_s > 0 and self._settings.fallback is None:
+            return min(waits_s, LOOK_EVERY_S)
+        # Broken, and its time has come: one message shows whether it works again.
+        most = 1 if self.breaker.is_broken and waits_s == 0 else AT_ONCE
+        lease_us = round((self._timeout_s * (ALONE + 2)) * 1e6)
+        claimed = await asyncio.to_thread(
+            self._journal.store.claim, most, self._journal.now_us(), lease_us, [kind_of(self.name)]
+        )
+        for parcel in _parcels(claimed):
+            await self._deliver(parcel)
+        if claimed:
+            return 0.0
+        now_s = self._clock.monotonic()
+        self._due_s = [due for due in self._due_s if due > now_s]
+        return min([LOOK_EVERY_S, *(due - now_s for due in self._due_s)])
+
+    async def _deliver(self, parcel: Parcel) -> None:
+        waits_s = self.breaker.waits_s(self._clock.monotonic())
+        if waits_s > 0:
+            self._later(parcel, TransientError("is left alone for now", retry_after_s=waits_s))
+            return
+        started_s = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._channel.send(render(parcel.notification, self._rules, self._style))
+        except TimeoutError:
+            self._failed(parcel, TransientError(f"no answer within {self._timeout_s:g} s"))
+        except DependencyError as error:
+            self._failed(parcel, error)
+        else:
+            self._done(parcel, self._clock.monotonic() - started_s)
+
+    def _done(self, parcel: Parcel, took_s: float) -> None:
+        drafts = []
+        if self.breaker.succeeds():
+            drafts.append(
+                self._draft(
+                    "channel_mended",
+                    ChannelState(channel=self.name, reason="a message got through"),
+                )
+            )
+        instead_of = next(
+            (one.key.partition(">")[0] for one in parcel.effects if ">" in one.key), ""
+        )
+        drafts.append(
+            self._draft(
+                "delivered",
+                Delivered(
+                    messages=parcel.names,
+                    channel=self.name,
+                    attempts=parcel.attempts,
+                    took_s=round(took_s, 3),
+                    instead_of=instead_of,
+                ),
+            )
+        )
+        self._settle(parcel, "done", 0, "delivered", drafts)
+
+    def _failed(self, parcel: Parcel, error: DependencyError) -> None:
+        now_s = self._clock.monotonic()
+        drafts = []
+        if isinstance(error, Busy):
+            self.breaker.rests(now_s, error.retry_after_s)
+        elif self.breaker.fails(now_s, for_good=isinstance(error, PermanentError)):
+            state = ChannelState(channel=self.name, reason=str(error))
+            drafts.append(self._draft("channel_broken", state))
+        self._later(parcel, error, drafts)
+
+    def _later(self, parcel: Parcel, error: DependencyError, drafts: Sequence[Draft] = ()) -> None:
+        if self._gives_way(parcel, error):
+            self._hand_to_fallback(parcel, error, drafts)
+            return
+        now_s = self._clock.monotonic()
+        asked_s = error.retry_after_s if isinstance(error, TransientError) else 0.0
+        backed_off_s = 0.0 if isinstance(error, Busy) else self.breaker.pause_s(parcel.attempts)
+        pause_s = max(backed_off_s, asked_s, self.breaker.waits_s(now_s))
+        self._due_s.append(now_s + pause_s)
+        said = self._undelivered(parcel, error, f"again in {pause_s:.0f} s")
+        due_us = self._journal.now_us() + round(pause_s * 1e6)
+        self._settle(parcel, "pending", due_us, str(error), [*drafts, *said])
+
+    def _gives_way(self, parcel: Parcel, error: DependencyError) -> bool:
+        if self._settings.fallback is None:
+            return False
+        wait_s = error.retry_after_s if isinstance(error, TransientError) else 0.0
+        return (
+            self.breaker.is_broken
+            or parcel.attempts >= FALLBACK_AFTER
+            or wait_s > LONGEST_OBEDIENCE_S
+            or (parcel.notification.severity is Severity.EMERGENCY and isinstance(error, Busy))
+        )
+
+    def _hand_to_fallback(
+        self, parcel: Parcel, error: DependencyError, drafts: Sequence[Draft]
+    ) -> None:
+        fallback = self._settings.fallback
+        assert fallback is not None
+        moved = [
+            to_effect(
+                self._journal,
+                replace(Notification.from_json(one.payload_json), channel=fallback),
+                suffix=f">{fallback}",
+            )
+            for one in parcel.effects
+        ]
+        said = self._undelivered(parcel, error, f"{fallback} takes over", always=True)
+        result = f"left to {fallback}: {error}"
+        self._settle(parcel, "done", 0, result, [*drafts, *said], effects=moved)
+        self._on_fallback(fallback)
+
+    def _undelivered(
+        self, parcel: Parcel, error: DependencyError, then: str, *, always: bool = False
+    ) -> list[Draft]:
+        # The 1st, 2nd, 4th, 8th … failure is written down: an outage is no flood.
+        if not always and parcel.attempts & (parcel.attempts - 1):
+            return []
+        said = Undelivered(
+            messages=parcel.names,
+            channel=self.name,
+            attempts=parcel.attempts,
+            error=str(error),
+            then=then,
+        )
+        return [self._draft("undelivered", said)]
+
+    def _draft(self, what: str, said: Delivered | Undelivered | ChannelState) -> Draft:
+        return Draft(f"alert.{what}", SOURCE, SOURCE, said)
+
+    def _settle(
+        self,
+        parcel: Parcel,
+        state: str,
+        due_us: int,
+        result: str,
+        drafts: Iterable[Draft],
+        *,
+        effects: Iterable[Effect] = (),
+    ) -> None:
+        assert state in {"done", "pending"}
+        settlements = [
+            Settlement(one.key, "done" if state == "done" else "pending", due_us, result[:500])
+            for one in parcel.effects
+        ]
+        # Kept in memory while the store is down: what was sent is not sent again for that.
+        self._journal.submit(drafts, effects=effects, settlements=settlements, keep=True)
+
+
+def _parcels(claimed: Iterable[PendingEffect]) -> list[Parcel]:
+    """Put the worst first, each alone; what is left of a backlog goes together."""
+    parcels = [Parcel(Notification.from_json(one.payload_json), (one,)) for one in claimed]
+    parcels.sort(key=lambda one: -one.notification.severity.rank)
+    urgent = [one for one in parcels if one.notification.severity is Severity.EMERGENCY]
+    rest = [one for one in parcels if one.notification.severity is not Severity.EMERGENCY]
+    if len(rest) <= ALONE:
+        return [*urgent, *rest]
+    rest.sort(key=lambda one: one.effects[0].created_us)
+    merged = together([one.notification for one in rest])
+    return [*urgent, Parcel(merged, tuple(one.effects[0] for one in rest))]
