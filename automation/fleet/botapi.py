@@ -30,28 +30,34 @@ class HttpBotApi:
     ) -> None:
         """Use `session`, which the caller opens and closes."""
         self._session, self._base = session, f"{access.url}/api/v1"
-        self._login = aiohttp.BasicAuth(access.username, access.password)
+        login = aiohttp.encode_basic_auth(access.username, access.password)
+        self._login = {"Authorization": login}
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
 
     async def ping(self) -> None:
         """Return when it answers; TransientError when it does not."""
-        await self._call("GET", "ping", login=None)
+        await self._call("GET", "ping", headers={})
 
     async def get(self, path: str, **params: str | int) -> Any:
         """Read `/api/v1/<path>`; TransientError when silent, LoginRefused when not let in."""
-        return await self._call("GET", path, params=params, login=self._login)
+        return await self._call("GET", path, params=params, headers=self._login)
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Write to `/api/v1/<path>`; errors as `get`."""
-        return await self._call("POST", path, json=body, login=self._login)
+        return await self._call("POST", path, json=body, headers=self._login)
 
     async def _call(
-        self, method: str, path: str, *, login: aiohttp.BasicAuth | None, **options: Any
+        self, method: str, path: str, *, headers: Mapping[str, str], **options: Any
     ) -> Any:
         url = f"{self._base}/{path}"
         try:
             async with self._session.request(
-                method, url, auth=login, timeout=self._timeout, allow_redirects=False, **options
+                method,
+                url,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                **options,
             ) as answer:
                 content = await answer.content.read(LARGEST_ANSWER_BYTES)
                 return _understand(path, answer.status, content)

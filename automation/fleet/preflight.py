@@ -13,6 +13,7 @@ from typing import Any
 
 from automation.core.config import Bot, Mode
 from automation.core.errors import ConfigError, ConfigErrors
+from automation.core.secrets import resolve
 from automation.fleet.site import Site
 from automation.fleet.userjson import read_layers
 
@@ -42,7 +43,7 @@ def faults(site: Site) -> list[ConfigError]:
     return [
         *(fault for bot in site.fleet.bots for fault in _faults_of(site, bot)),
         *_shared_pollers(site),
-        *_shared_pairs(site),
+        *_shared_keys(site),
     ]
 
 
@@ -125,19 +126,20 @@ def _shared_pollers(site: Site) -> Iterator[ConfigError]:
             )
 
 
-def _shared_pairs(site: Site) -> Iterator[ConfigError]:
-    """Live bots on one key whose pairs stand in configurations must be disjoint too."""
-    owner: dict[tuple[str, str], str] = {}
+def _shared_keys(site: Site) -> Iterator[ConfigError]:
+    """Accounts that are one at the exchange, though their references differ, must not be fought over."""
+    accounts = site.fleet.exchange.accounts
+    owner: dict[tuple[str, str], Bot] = {}
     for bot in site.fleet.bots:
-        account = site.fleet.exchange.accounts.get(bot.account or "")
+        account = accounts.get(bot.account or "")
         if bot.mode is not Mode.LIVE or account is None:
             continue
         try:
-            pairs = pairs_of(site, bot)
+            key, pairs = resolve(account.key).reveal(), pairs_of(site, bot)
         except ConfigError:
-            continue
+            continue  # told elsewhere: a missing secret when the bot is rendered
         for pair in pairs:
-            other = owner.setdefault((account.key, pair), bot.name)
-            if other != bot.name:
-                message = f"{other} and {bot.name} are live on one exchange key and share {pair}"
+            other = owner.setdefault((key, pair), bot)
+            if other is not bot:
+                message = f"{other.name} and {bot.name} trade {pair} live with one exchange key"
                 yield ConfigError(message, where="bots", cure="give them disjoint pairs")

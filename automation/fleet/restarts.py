@@ -19,7 +19,8 @@ def remember_failure(memory: RestartMemory, timing: Timing, now_s: float) -> Res
 def remember_health(memory: RestartMemory, is_healthy: bool, now_s: float) -> RestartMemory:
     """Note since when the unit has been healthy without a break."""
     if not is_healthy:
-        return replace(memory, healthy_since_s=None) if memory.healthy_since_s else memory
+        is_noted = memory.healthy_since_s is not None
+        return replace(memory, healthy_since_s=None) if is_noted else memory
     return memory if memory.healthy_since_s is not None else replace(memory, healthy_since_s=now_s)
 
 

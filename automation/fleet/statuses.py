@@ -22,7 +22,9 @@ def fleet_status(
 ) -> FleetStatus:
     """Tell how the whole fleet is."""
     bots = tuple(
-        _status(fleet, unit, snapshot.now_s, snapshot.taken_at, urls) for unit in snapshot.bots
+        _status(fleet, unit, snapshot.now_s, snapshot.taken_at, urls)
+        for unit in snapshot.bots
+        if unit.process.is_alive or fleet.bot(unit.name)
     )
     should_run = [bot for bot in bots if wishes.get(bot.name, Wish.STOP) is not Wish.STOP]
     simulator = snapshot.simulator

@@ -215,8 +215,9 @@ class Supervisor:
         await self._runner.close()
 
     def _desired(self) -> DesiredFleet:
-        units = [DesiredUnit(u.name, self._wish_of(u), u.request) for u in self._units.values()]
-        return DesiredFleet(tuple(units), self._around.starts_at_once)
+        named = (u for u in self._units.values() if u.bot is not None or u.is_simulator)
+        units = tuple(DesiredUnit(u.name, self._wish_of(u), u.request) for u in named)
+        return DesiredFleet(units, self._around.starts_at_once)
 
     def _dispatch(self, action: Action) -> None:
         unit = self._units[action.unit]

@@ -1,0 +1,65 @@
+"""The live table shows every bot, what ails it, and what happened."""
+
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from automation.core.model import BotState, BotStatus, FleetStatus, Health
+from automation.fleet.table import duration, render_table
+
+
+def draw(status, events=()) -> str:
+    console = Console(width=140, record=True, file=StringIO())
+    console.print(render_table(status, events))
+    return console.export_text()
+
+
+def bot(name, health=Health.HEALTHY, **more) -> BotStatus:
+    return BotStatus(
+        name=name,
+        strategy="FakeStrategy",
+        mode="dry-run",
+        state=BotState.RUNNING,
+        health=health,
+        reason="trades" if health is Health.HEALTHY else "its API hangs",
+        api_url="http://127.0.0.1:1",
+        **more,
+    )
+
+
+def test_every_bot_has_a_line_and_trouble_has_a_reason():
+    bots = (
+        bot("one", uptime_s=75.2, open_trades=2, profit_usdt=12.345, last_candle_age_s=42),
+        bot("two", Health.UNHEALTHY, profit_usdt=-2.0, restarts=3),
+    )
+    status = FleetStatus(
+        fleet="demo", healthy=False, bots=bots, taken_at=datetime(2025, 1, 1, tzinfo=UTC)
+    )
+    text = draw(status, ["one opened long BTC"])
+    assert "fleet demo: not healthy" in text
+    assert "1m15s" in text
+    assert "+12.35" in text or "+12.34" in text
+    assert "two: its API hangs" in text
+    assert "one opened long BTC" in text
+    assert "+10.3" in text  # the total
+    assert text.index("one ") < text.index("two ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0, "0s"), (59.9, "59s"), (430, "7m10s"), (11100, "3h05m"), (187200, "2d04h")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_rows_are_drawn_without_markup():
+    status = FleetStatus(
+        fleet="demo",
+        healthy=True,
+        bots=(bot("one"),),
+        taken_at=datetime(2025, 1, 1, tzinfo=UTC),
+    )
+    assert "[red]boom[/red]" in draw(status, ["[red]boom[/red]"])
