@@ -40,8 +40,12 @@ _STREAMS = ("spot", "margin", "linear", "inverse", "option")
 
 
 def ccxt_config(url: str) -> dict[str, Any]:
-    """Settings for `ccxt.binanceusdm(...)` (sync, async or pro) that use the simulator at `url`."""
-    return {
+    """Settings for `ccxt.binanceusdm(...)` (sync, async or pro) that use the simulator at `url`.
+
+    With its `tls_url` certificates are not checked: ccxt has no way to be given ours.
+    """
+    unchecked = {"verify": False} if url.startswith("https:") else {}
+    return unchecked | {
         "enableRateLimit": False,
         "urls": {"api": _addresses(url)},
         "options": {

@@ -5,8 +5,9 @@ its context ends. Refuses to know what is served. Called by `app` and by tests.
 """
 
 import asyncio
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
@@ -16,6 +17,7 @@ from aiohttp import web
 
 from automation.core.clock import Clock, SystemClock, from_ms
 from automation.core.errors import DependencyError
+from automation.simulator.certificate import loopback_context
 from automation.simulator.market import Market
 from automation.simulator.rest import Rest
 from automation.simulator.timeline import Timeline
@@ -38,48 +40,36 @@ class Simulator:
         *,
         at: datetime | None = None,
         port: int = 0,
+        tls_port: int | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Prepare to serve `market`; nothing listens yet.
 
         `at`: the instant of the market that is now at the start (to the hour below); without it
-        history keeps its own dates. `port` 0 lets the system choose.
+        history keeps its own dates. `port` 0 lets the system choose. With `tls_port` (0 likewise)
+        the same is served with TLS too, so that ccxt tells Binance's futures errors apart.
         """
         self.market = market
-        self._at, self._port = at, port
+        self._at, self._port, self._tls_port = at, port, tls_port
         self._clock = clock or SystemClock()
         self._runner: web.ServerRunner | None = None
         self._venue: Venue | None = None
 
     async def __aenter__(self) -> Self:
-        """Start listening; DependencyError if the port is taken."""
+        """Start listening; DependencyError if a port is taken."""
         self._venue = Venue(self.market, Timeline(self._clock, self._at))
-        rest = Rest(self._venue)
         self._venue.listed()  # reads what every client asks for first
-
-        async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            reply = rest.reply(request.method, request.raw_path, request.remote or HOST)
-            return web.Response(
-                body=reply.body,
-                status=reply.status,
-                headers=reply.headers,
-                content_type="application/json",
-            )
-
-        runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=_SHUTDOWN_S)
+        server = web.Server(_handler(Rest(self._venue)), access_log=None)
+        runner = self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
-        site = web.TCPSite(runner, HOST, self._port)
         try:
-            await site.start()
-        except OSError as error:
-            await runner.cleanup()
-            raise DependencyError(
-                f"cannot listen there ({error.strerror or error})",
-                where=f"{HOST}:{self._port}",
-                cure="choose another port, or 0 for any free one",
-            ) from error
-        self._runner = runner
-        self._port = _port_of(runner)
+            self._port = await _listen(runner, self._port, None)
+            if self._tls_port is not None:
+                context = loopback_context(HOST)
+                self._tls_port = await _listen(runner, self._tls_port, context)
+        except DependencyError:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -104,6 +94,13 @@ class Simulator:
         return f"http://{HOST}:{self._port}"
 
     @property
+    def tls_url(self) -> str:
+        """The same with TLS, in the form by which ccxt takes it for Binance's futures."""
+        if self._tls_port is None:
+            raise RuntimeError("the simulator was started without tls_port")
+        return f"https://demo-fapi@{HOST}:{self._tls_port}"
+
+    @property
     def at(self) -> datetime:
         """The instant of the market that is served as now."""
         if self._venue is None:
@@ -111,8 +108,31 @@ class Simulator:
         return from_ms(self._venue.timeline.market_now_ms())
 
 
-def _port_of(runner: web.ServerRunner) -> int:
-    address: Any = runner.addresses[0]
+def _handler(rest: Rest) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        reply = rest.reply(request.method, request.raw_path, request.remote or HOST)
+        return web.Response(
+            body=reply.body,
+            status=reply.status,
+            headers=reply.headers,
+            content_type="application/json",
+        )
+
+    return handle
+
+
+async def _listen(runner: web.ServerRunner, port: int, tls: ssl.SSLContext | None) -> int:
+    """Add a port to a running server; gives its number."""
+    site = web.TCPSite(runner, HOST, port, ssl_context=tls)
+    try:
+        await site.start()
+    except OSError as error:
+        raise DependencyError(
+            f"cannot listen there ({error.strerror or error})",
+            where=f"{HOST}:{port}",
+            cure="choose another port, or 0 for any free one",
+        ) from error
+    address: Any = runner.addresses[-1]
     return int(address[1])
 
 
@@ -122,13 +142,14 @@ def serving(
     *,
     at: datetime | None = None,
     port: int = 0,
+    tls_port: int | None = None,
     clock: Clock | None = None,
 ) -> Iterator[Simulator]:
     """Serve a market from a thread of its own, for callers without asyncio."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
     thread.start()
-    simulator = Simulator(market, at=at, port=port, clock=clock)
+    simulator = Simulator(market, at=at, port=port, tls_port=tls_port, clock=clock)
 
     def run(coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()

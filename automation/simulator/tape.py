@@ -4,6 +4,8 @@ Decides what is known at an instant and what is not yet, always from the finest 
 it. Refuses to know encoding and HTTP. Called by `rest` and `quotes`; all times are the market's.
 """
 
+from operator import itemgetter
+
 import numpy as np
 
 from automation.simulator.candles import (
@@ -35,17 +37,19 @@ class Tape:
         self._last_close: tuple[int, float] = (-1, float("nan"))
         self._price: tuple[int, float] = (-1, float("nan"))
 
-    def _covering(self, at_ms: int) -> Stored | None:
-        """The finest series that has candles at an instant."""
-        running = (s for s in self._series if s.first_ms <= at_ms and _before(at_ms, s.end_ms))
-        return next(running, None)
+    def _covering(self, at_ms: int) -> list[Stored]:
+        """Series that run at an instant, the finest first."""
+        return [s for s in self._series if s.first_ms <= at_ms and _before(at_ms, s.end_ms)]
 
-    def _bar(self, at_ms: int, series: Stored) -> tuple[int, Floats] | None:
-        """Opening instant and values of the finest candle at an instant; None in a hole."""
-        frame = series.timeframe
-        start = frame.open_ms(frame.number(at_ms))
-        rows = self._read(series, start, start + 1)
-        return (start, rows.values[0]) if len(rows) else None
+    def _bar(self, at_ms: int) -> tuple[Stored, int, Floats] | None:
+        """The finest candle that holds an instant: series, opening instant, values."""
+        for series in self._covering(at_ms):
+            frame = series.timeframe
+            start = frame.open_ms(frame.number(at_ms))
+            rows = self._read(series, start, start + 1)
+            if len(rows):
+                return series, start, rows.values[0]
+        return None
 
     def _read(self, series: Stored, start_ms: int, end_ms: int) -> Candles:
         symbol = self.instrument.symbol
@@ -58,11 +62,10 @@ class Tape:
         return self._price[1]
 
     def _compute_price(self, at_ms: int) -> float:
-        series = self._covering(at_ms)
-        bar = self._bar(at_ms, series) if series else None
-        if series is None or bar is None:
+        bar = self._bar(at_ms)
+        if bar is None:
             return self._close_before(at_ms)
-        start, values = bar
+        series, start, values = bar
         points = turning_points(values[None, :])[0]
         fraction = (at_ms - start) / series.timeframe.length_ms
         return price_along(points, fraction, self.instrument.rules.tick_decimals)
@@ -77,10 +80,15 @@ class Tape:
 
     def _find_close(self, until_ms: int) -> float:
         for past_ms in _PAST_MS:
-            found = [self._read(s, until_ms - past_ms, until_ms) for s in self._series]
-            last = max((rows for rows in found if len(rows)), key=_last_open, default=None)
-            if last is not None:
-                return float(last.values[-1, CLOSE])
+            found = [
+                (int(rows.open_ms[-1]) + s.timeframe.length_ms, float(rows.values[-1, CLOSE]))
+                for s in self._series
+                if len(
+                    rows := self._read(s, until_ms - past_ms, until_ms - s.timeframe.length_ms + 1)
+                )
+            ]
+            if found:
+                return max(found, key=itemgetter(0))[1]
         return float("nan")
 
     def moving(self, kind: PriceKind, start_ms: int, at_ms: int) -> Floats | None:
@@ -97,10 +105,10 @@ class Tape:
         return moved
 
     def _moving_trade(self, start_ms: int, at_ms: int) -> Floats | None:
-        series = self._covering(at_ms)
-        if series is None:
+        running = self._covering(at_ms)
+        if not running:
             return None
-        opened, current = self._moving_bar(series, start_ms, at_ms)
+        series, opened, current = self._moving_bar(running[0], start_ms, at_ms)
         if opened <= start_ms:
             return current
         closed = self._closed_part(series, start_ms, opened)
@@ -110,16 +118,17 @@ class Tape:
         row: Floats = aggregate(both, np.array([0, 2], np.int64))[0]
         return row
 
-    def _moving_bar(self, series: Stored, start_ms: int, at_ms: int) -> tuple[int, Floats]:
-        """Opening instant of the finest candle and its part after `start_ms`, up to `at_ms`."""
-        bar = self._bar(at_ms, series)
+    def _moving_bar(self, finest: Stored, start_ms: int, at_ms: int) -> tuple[Stored, int, Floats]:
+        """The finest candle's part after `start_ms`, up to `at_ms`, and when that candle opened."""
+        bar = self._bar(at_ms)
         if bar is None:
             price = self._close_before(at_ms)
-            return at_ms, np.array((price, price, price, price, 0.0))
-        opened, values = bar
+            return finest, at_ms, np.array((price, price, price, price, 0.0))
+        series, opened, values = bar
         rules, length = self.instrument.rules, series.timeframe.length_ms
         begin, end = max(start_ms - opened, 0) / length, (at_ms - opened) / length
-        return opened, part(values, begin, end, rules.tick_decimals, rules.quantity_precision)
+        partial = part(values, begin, end, rules.tick_decimals, rules.quantity_precision)
+        return series, opened, partial
 
     def _closed_part(self, series: Stored, start_ms: int, end_ms: int) -> Floats:
         """Merge what has closed between two instants; NaN if nothing has."""
@@ -135,9 +144,10 @@ class Tape:
 
     def _pieces(self, series: Stored, start_ms: int, end_ms: int) -> list[Candles]:
         """Rows of the finest series, and of a longer one where the finest has not begun yet."""
-        earlier = self._covering(start_ms) if series.first_ms > start_ms else None
-        if earlier is None:
+        running = self._covering(start_ms) if series.first_ms > start_ms else []
+        if not running:
             return [self._read(series, start_ms, end_ms)]
+        earlier = running[0]
         frame = earlier.timeframe
         joint = frame.open_ms(frame.number(series.first_ms - 1) + 1)
         if joint > end_ms:  # the longer candle is not over: the finest has the rest alone
@@ -146,10 +156,9 @@ class Tape:
 
     def last_day(self, at_ms: int) -> Floats:
         """Values of the 24 hours up to an instant; flat at the last price where nothing traded."""
-        series = self._covering(at_ms)
-        row = None
-        if series is not None:
-            frame = series.timeframe
+        running, row = self._covering(at_ms), None
+        if running:
+            frame = running[0].timeframe
             first = frame.open_ms(frame.number(at_ms - DAY_MS - 1) + 1)
             row = self._moving_trade(first, at_ms)
         if row is None:
@@ -159,17 +168,13 @@ class Tape:
 
     def recent(self, at_ms: int, span_ms: int) -> tuple[Candles, int]:
         """Finest closed and running candles over a span, with their length in ms."""
-        series = self._covering(at_ms)
-        if series is None:
+        running = self._covering(at_ms)
+        if not running:
             return no_candles(), 1
-        frame = series.timeframe
+        frame = running[0].timeframe
         first = frame.open_ms(frame.number(at_ms - span_ms))
-        return self._read(series, first, at_ms + 1), frame.length_ms
+        return self._read(running[0], first, at_ms + 1), frame.length_ms
 
 
 def _before(at_ms: int, end_ms: int | None) -> bool:
     return end_ms is None or at_ms < end_ms
-
-
-def _last_open(rows: Candles) -> int:
-    return int(rows.open_ms[-1])

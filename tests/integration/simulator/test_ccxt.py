@@ -18,7 +18,7 @@ def sim(request):
     market = open_market(5)
     if request.param == "recorded":
         market = open_market(request.getfixturevalue("data_dir"), [PAIR, OTHER])
-    with serving(market, at=AT) as running:
+    with serving(market, at=AT, tls_port=0) as running:
         yield running
 
 
@@ -130,3 +130,26 @@ def test_wrong_requests_raise_what_ccxt_makes_of_binances_codes(client):
         client.fapiPublicGetKlines({"symbol": "BTCUSDT", "interval": "5x"})
     with pytest.raises(ccxt.ExchangeError, match="-1102"):
         client.fapiPublicGetDepth({})
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")  # of the certificate we made
+def test_over_tls_ccxt_tells_binances_futures_errors_apart(sim):
+    client = ccxt.binanceusdm(ccxt_config(sim.tls_url))
+    client.load_markets()
+    assert is_candles(client.fetch_ohlcv(PAIR, "5m", limit=499))
+    with pytest.raises(ccxt.BadSymbol):
+        client.fapiPublicGetKlines({"symbol": "NOPE", "interval": "5m"})
+    with pytest.raises(ccxt.BadRequest):
+        client.fapiPublicGetKlines({"symbol": "BTCUSDT", "interval": "5x"})
+    client.close()
+
+
+async def test_over_tls_async(sim):
+    client = ccxt.async_support.binanceusdm(ccxt_config(sim.tls_url))
+    try:
+        await client.load_markets()
+        assert is_candles(await client.fetch_ohlcv(PAIR, "5m", limit=499))
+        with pytest.raises(ccxt.BadSymbol):
+            await client.fapiPublicGetKlines({"symbol": "NOPE", "interval": "5m"})
+    finally:
+        await client.close()

@@ -15,6 +15,7 @@ from automation.simulator.venue import Venue
 from automation.testing import ManualClock
 
 AT = datetime(2024, 3, 4, 10, 20, tzinfo=UTC)
+START = datetime(2024, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 7, 1, 15, 33, 7, tzinfo=UTC)
 KLINES = "/fapi/v1/klines?symbol=BTCUSDT&interval=5m"
 
@@ -31,6 +32,12 @@ class Api:
         reply = self.rest.reply(method, target, "127.0.0.1")
         self.reply = reply
         return orjson.loads(reply.body)
+
+
+def reach(api, instant):
+    """Move the clock until the market has come to an instant."""
+    ahead_ms = instant.timestamp() * 1000 - api.timeline.market_now_ms()
+    api.clock.advance(ahead_ms / 1000)
 
 
 @pytest.fixture(scope="module")
@@ -236,11 +243,8 @@ def test_a_hole_at_the_present_is_quoted_flat(put, walk):
     values, keep = walk(100), np.ones(100, bool)
     keep[40:60] = False
     market = open_market(put("5m", "futures", values, keep=keep))
-    api = Api(market, at=datetime(2024, 1, 1, 3, 0, tzinfo=UTC))
-    api.clock.advance(
-        (datetime(2024, 1, 1, 4, 2, tzinfo=UTC).timestamp() * 1000 - api.timeline.market_now_ms())
-        / 1000
-    )
+    api = Api(market, at=START)
+    reach(api, datetime(2024, 1, 1, 4, 2, tzinfo=UTC))
     row = api(f"{KLINES}&limit=1")[0]
     assert {float(x) for x in row[1:5]} == {values[39, 3]}
     assert float(row[5]) == 0
@@ -261,3 +265,25 @@ def test_files_of_different_ranges_share_one_present(put, walk):
             assert row[4] == price
             assert float(row[3]) <= float(price) <= float(row[2])
         api.clock.advance(101)
+
+
+def test_a_hole_does_not_show_what_a_longer_candle_will_be(put, walk):
+    """5m has a hole, 1h runs through it: the price follows the path inside the hour."""
+    hours = walk(10, seed=4)
+    put("1h", "futures", hours)
+    keep = np.ones(120, bool)
+    keep[42:54] = False  # 03:30 to 04:30
+    api = Api(open_market(put("5m", "futures", walk(120), keep=keep)), at=START)
+    reach(api, datetime(2024, 1, 1, 4, 10, tzinfo=UTC))
+    opened, high, low, close = hours[4, :4]
+    against = low if close >= opened else high
+    expected = opened + (against - opened) / 2
+    assert abs(float(api("/fapi/v1/ticker/price?symbol=BTCUSDT")["price"]) - expected) <= 0.05
+
+
+def test_beyond_all_data_the_last_closed_price_stands(put, walk):
+    fine = walk(120, seed=1)
+    put("1h", "futures", walk(8, seed=2))
+    api = Api(open_market(put("5m", "futures", fine)), at=START)
+    reach(api, datetime(2024, 1, 1, 11, 0, tzinfo=UTC))
+    assert float(api("/fapi/v1/ticker/price?symbol=BTCUSDT")["price"]) == fine[-1, 3]

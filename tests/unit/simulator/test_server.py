@@ -68,3 +68,11 @@ def test_runs_in_a_thread_for_callers_without_asyncio(market):
 def test_a_taken_port_in_a_thread(market):
     with serving(market) as sim, pytest.raises(DependencyError), serving(market, port=sim.port):
         pass
+
+
+def test_a_taken_tls_port_frees_the_other(market):
+    with serving(market) as taken:
+        with pytest.raises(DependencyError), serving(market, tls_port=taken.port):
+            pass
+        with pytest.raises(RuntimeError, match="without tls_port"):
+            _ = taken.tls_url
