@@ -113,9 +113,15 @@ class DataFolder:
 
     def find(self, pair: str, kind: Kind = "futures", name: str | None = None) -> list[Series]:
         """List the series of a pair, shortest timeframe first; `name` asks for one timeframe."""
-        found = [s for s in self.series if s.pair == pair and s.kind == kind]
-        found = [s for s in found if name in (None, s.timeframe.name)]
-        return sorted(found, key=lambda s: s.timeframe.length_ms)
+        found = self._by_pair.get((pair, kind), ())
+        return [series for series in found if name in (None, series.timeframe.name)]
+
+    @cached_property
+    def _by_pair(self) -> dict[tuple[str, Kind], list[Series]]:
+        found: dict[tuple[str, Kind], list[Series]] = {}
+        for series in sorted(self.series, key=lambda s: s.timeframe.length_ms):
+            found.setdefault((series.pair, series.kind), []).append(series)
+        return found
 
     def require(self, pair: str) -> list[Series]:
         """List the candle series of a pair; ConfigError if there is none."""

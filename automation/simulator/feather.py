@@ -31,10 +31,11 @@ class FeatherFile:
     def __init__(self, path: Path, columns: tuple[str, ...] = CANDLE_COLUMNS) -> None:
         """Read the first and the last instant; ConfigError if the file is not what it should be."""
         self.path = path
-        self._reader = self._open()
+        reader = self._open()  # not kept: a folder may have more files than may be open at once
+        self._schema, self._batches = reader.schema, int(reader.num_record_batches)
         self._columns = self._choose(columns)
-        self.edges = (0, self._reader.num_record_batches - 1)
-        if self.edges[1] < 0:
+        self.edges = (0, self._batches - 1)
+        if not self._batches:
             raise ConfigError("no rows in it", where=str(path), cure=_CURE)
         first, last = (self._dates(number) for number in self.edges)
         if not len(first) or not len(last):
@@ -52,7 +53,7 @@ class FeatherFile:
             ) from error
 
     def _choose(self, columns: tuple[str, ...]) -> tuple[str, ...]:
-        names = self._reader.schema.names
+        names = self._schema.names
         if columns == (FUNDING_COLUMN,) and FUNDING_COLUMN not in names:
             columns = (_LEGACY_FUNDING_COLUMN,)
         lacking = [name for name in ("date", *columns) if name not in names]
@@ -62,12 +63,12 @@ class FeatherFile:
                 where=str(self.path),
                 cure=_CURE,
             )
-        if not pa.types.is_timestamp(self._reader.schema.field("date").type):
+        if not pa.types.is_timestamp(self._schema.field("date").type):
             raise ConfigError("column date holds no times", where=str(self.path), cure=_CURE)
         return columns
 
     def _batch(self, number: int, columns: tuple[str, ...]) -> list[Any]:
-        wanted = [self._reader.schema.names.index(name) for name in columns]
+        wanted = [self._schema.names.index(name) for name in columns]
         try:
             source = pa.memory_map(str(self.path))
             options = pa.ipc.IpcReadOptions(included_fields=sorted(wanted), use_threads=False)
@@ -91,7 +92,7 @@ class FeatherFile:
         """First instant of each record batch; also checks that times only increase."""
         starts: list[int] = []
         before: int | None = None
-        for number in range(self._reader.num_record_batches):
+        for number in range(self._batches):
             dates = self._dates(number)
             if not len(dates):
                 starts.append(starts[-1] if starts else self.first_ms)

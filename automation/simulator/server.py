@@ -56,9 +56,9 @@ class Simulator:
         self._venue: Venue | None = None
 
     async def __aenter__(self) -> Self:
-        """Start listening; DependencyError if a port is taken."""
+        """Start listening; DependencyError if a port is taken, ConfigError for a wrong `at`."""
         self._venue = Venue(self.market, Timeline(self._clock, self._at))
-        self._venue.listed()  # reads what every client asks for first
+        self._venue.require_trading()  # also reads what every client asks for first
         server = web.Server(_handler(Rest(self._venue)), access_log=None)
         runner = self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()

@@ -71,7 +71,7 @@ class Tape:
         return price_along(points, fraction, self.instrument.rules.tick_decimals)
 
     def _close_before(self, at_ms: int) -> float:
-        """Close of the last candle before an instant; NaN if there is none."""
+        """Close of the last candle before an instant that no candle holds; NaN if there is none."""
         end_ms = self.instrument.end_ms
         until = at_ms if end_ms is None else min(at_ms, end_ms)
         if self._last_close[0] != until:
@@ -81,11 +81,9 @@ class Tape:
     def _find_close(self, until_ms: int) -> float:
         for past_ms in _PAST_MS:
             found = [
-                (int(rows.open_ms[-1]) + s.timeframe.length_ms, float(rows.values[-1, CLOSE]))
-                for s in self._series
-                if len(
-                    rows := self._read(s, until_ms - past_ms, until_ms - s.timeframe.length_ms + 1)
-                )
+                (int(rows.open_ms[-1]), float(rows.values[-1, CLOSE]))
+                for series in self._series
+                if len(rows := self._read(series, until_ms - past_ms, until_ms))
             ]
             if found:
                 return max(found, key=itemgetter(0))[1]

@@ -6,6 +6,8 @@ to know parameters and JSON. Called by the endpoint modules; built by `server`.
 
 import numpy as np
 
+from automation.core.clock import from_ms
+from automation.core.errors import ConfigError
 from automation.simulator import kline
 from automation.simulator.charts import BlockCache, Chart
 from automation.simulator.market import Instrument, Market, PriceKind
@@ -41,6 +43,20 @@ class Venue:
         end_ms = instrument.end_ms
         over = end_ms is not None and end_ms <= self.timeline.market_now_ms()
         return over and self.timeline.is_shifted
+
+    def require_trading(self) -> None:
+        """Raise ConfigError where the instant chosen to be now has no market."""
+        every = self.market.instruments.values()
+        if any(self.is_listed(each) and not self.has_ended(each) for each in every):
+            return
+        first = from_ms(min(each.first_ms for each in every))
+        ends = [each.end_ms for each in every]
+        last = "" if None in ends else f" to {from_ms(max(end for end in ends if end)):%Y-%m-%d}"
+        raise ConfigError(
+            f"nothing was traded at {from_ms(self.timeline.market_now_ms()):%Y-%m-%dT%H:%MZ}",
+            where="at",
+            cure=f"choose an instant from {first:%Y-%m-%d}{last}",
+        )
 
     def listed(self) -> list[Instrument]:
         """List the symbols there are now."""

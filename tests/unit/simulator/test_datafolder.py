@@ -143,3 +143,18 @@ def test_funding_of_older_freqtrade_is_read_from_the_column_open(put, walk):
     start = market.instruments["BTCUSDT"].first_ms
     assert market.funding("BTCUSDT", start, start + 10**9).rate.tolist() == [1e-4, 2e-4, 3e-4]
     assert market.funding_interval_h("BTCUSDT") == 8
+
+
+def test_a_folder_may_hold_more_files_than_may_be_open(put, walk):
+    import resource
+
+    folder = put("5m", "futures", walk(5))
+    source = folder / "futures" / "BTC_USDT_USDT-5m-futures.feather"
+    for number in range(300):
+        (folder / "futures" / f"C{number}_USDT_USDT-5m-futures.feather").symlink_to(source)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        assert len(open_market(folder).instruments) == 301
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

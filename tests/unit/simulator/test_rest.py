@@ -287,3 +287,21 @@ def test_beyond_all_data_the_last_closed_price_stands(put, walk):
     api = Api(open_market(put("5m", "futures", fine)), at=START)
     reach(api, datetime(2024, 1, 1, 11, 0, tzinfo=UTC))
     assert float(api("/fapi/v1/ticker/price?symbol=BTCUSDT")["price"]) == fine[-1, 3]
+
+
+def test_a_candle_shorter_than_the_data_moves_along_the_same_path(put, walk):
+    """5m out of 15m files: what moves becomes what is closed, and begins where the last ended."""
+    api = Api(open_market(put("15m", "futures", walk(200, seed=9))), at=START)
+    reach(api, datetime(2024, 1, 1, 5, 6, tzinfo=UTC))
+    moving = {}
+    for _ in range(60):
+        row = api(f"{KLINES}&limit=1")[0]
+        assert float(row[3]) <= float(row[4]) <= float(row[2])
+        moving[row[0]] = row
+        api.clock.advance(31)
+    closed = {row[0]: row for row in api(f"{KLINES}&limit=20")[:-1]}
+    assert len(moving) > 5
+    for at in sorted(moving)[:-1]:
+        assert moving[at][1] == closed[at][1] == closed[at - 5 * MINUTE_MS][4]
+        assert float(moving[at][5]) <= float(closed[at][5])
+        assert float(closed[at][3]) <= float(moving[at][4]) <= float(closed[at][2])

@@ -1,11 +1,12 @@
 import asyncio
 import socket
 import urllib.request
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
-from automation.core.errors import DependencyError
+from automation.core.errors import ConfigError, DependencyError
 from automation.simulator import Simulator, open_market, serving
 
 
@@ -76,3 +77,12 @@ def test_a_taken_tls_port_frees_the_other(market):
             pass
         with pytest.raises(RuntimeError, match="without tls_port"):
             _ = taken.tls_url
+
+
+@pytest.mark.parametrize("year", [2019, 2030])
+def test_an_instant_without_data_is_refused(put, walk, year):
+    recorded = open_market(put("1h", "futures", walk(50)))
+    at = datetime(year, 1, 1, tzinfo=UTC)
+    message = rf"at: nothing was traded at {year}.*; choose .* from 2024-01-01 to 2024-01-03"
+    with pytest.raises(ConfigError, match=message), serving(recorded, at=at):
+        pass
