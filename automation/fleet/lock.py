@@ -7,6 +7,7 @@ that have to know whether one runs.
 
 import fcntl
 import os
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,8 @@ from automation.core.errors import ConfigError
 from automation.core.model import Identity
 from automation.fleet.home import Home, disk_error, read_json, write_json
 from automation.fleet.identity import identify, is_alive
+
+DYING_S = 2.0
 
 
 class FleetIsUp(ConfigError):
@@ -45,9 +48,7 @@ class SupervisorLock:
             descriptor = os.open(self._home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise disk_error(error, self._home.lock) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _take(descriptor, self._home):
             os.close(descriptor)
             holder = find_supervisor(self._home)
             who = f"supervisor pid {holder.pid}" if holder else "another process"
@@ -55,7 +56,7 @@ class SupervisorLock:
                 f"this fleet is up already, under {who}",
                 where=str(self._home.path),
                 cure="see freqfleet status, or set FREQFLEET_HOME for a second fleet",
-            ) from None
+            )
         self._descriptor = descriptor
         return self
 
@@ -80,6 +81,20 @@ class SupervisorLock:
             "pid": os.getpid(), "start": start, "boot": boot, "fleet": fleet, "socket": socket,
         }  # fmt: skip
         write_json(self._home.supervisor, document)
+
+
+def _take(descriptor: int, home: Home) -> bool:
+    """Take the lock; a supervisor that was just killed holds it until its last thread is gone."""
+    deadline = time.monotonic() + DYING_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if find_supervisor(home) is not None or time.monotonic() >= deadline:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def find_supervisor(home: Home) -> Holder | None:

@@ -27,6 +27,7 @@ from automation.fleet.identity import describe, find_marked, identify, is_alive
 from automation.fleet.logfile import last_words, open_console
 
 POLL_S = 0.05
+DYING_S = 1.0
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class ProcessRunner:
         """Start the unit; DependencyError when it cannot be, or already runs."""
         make_private(launch.folder)
         make_private(launch.console.parent)
-        lock = _lock(launch)
+        lock = await _lock(launch)
         try:
             child = _spawn(launch, lock)
         finally:
@@ -215,22 +216,28 @@ def _spawn(launch: Launch, lock: int) -> subprocess.Popen[bytes]:
         os.close(console)
 
 
-def _lock(launch: Launch) -> int:
+async def _lock(launch: Launch) -> int:
+    """Lock the unit's file; one that was just killed holds it until its last thread is gone."""
     path = launch.folder / "process.lock"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise disk_error(error, path) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise DependencyError(
-            "it runs already, though not under this supervisor",
-            where=launch.unit,
-            cure="run freqfleet down, then freqfleet up",
-        ) from None
-    return descriptor
+    deadline = time.monotonic() + DYING_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() < deadline:
+                await asyncio.sleep(POLL_S)
+                continue
+            os.close(descriptor)
+            raise DependencyError(
+                "it runs already, though not under this supervisor",
+                where=launch.unit,
+                cure="run freqfleet down, then freqfleet up",
+            ) from None
+        return descriptor
 
 
 def _is_locked(folder: Path) -> bool:
