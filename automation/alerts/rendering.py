@@ -4,6 +4,7 @@ Decides what is shown and what only counted when a message would be too long. A 
 never keeps an alert back: the plain facts go out instead. Pure.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -98,7 +99,8 @@ def render_layout(template: str, context: Mapping[str, Any], dialect: Dialect) -
     made = environment(finalize=escaped)
     made.filters["bold"] = lambda value: _Safe(dialect.bold(dialect.escape(clean(str(value)))))
     text = made.from_string(template).render(context)
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+    trimmed = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    return re.sub(r"\n{3,}", "\n\n", trimmed)
 
 
 def sample() -> Notification:
