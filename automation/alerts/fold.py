@@ -44,7 +44,7 @@ class AlertsFold:
         """Take back what `dump` gave."""
         state = _ADAPTER.validate_python(dumped)
         for alert in state.alerts.values():
-            state.by_bot.setdefault((alert.rule, alert.bot), set()).add(alert.id)
+            state.index(alert)
         return state
 
 

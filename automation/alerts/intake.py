@@ -133,7 +133,7 @@ def _end(work: Work, rule: Rule, event: JournalEvent, fields: Mapping[str, Any])
 def _of_rule(work: Work, rule: str, bot: str | None) -> list[Alert]:
     by_bot = work.state.by_bot
     if bot is not None:
-        ids = by_bot.get((rule, bot), set())
+        ids = by_bot.get((rule, bot), frozenset())
     else:
-        ids = {one for (name, _), found in by_bot.items() if name == rule for one in found}
+        ids = frozenset(one for (name, _), found in by_bot.items() if name == rule for one in found)
     return [work.state.alerts[one] for one in sorted(ids)]

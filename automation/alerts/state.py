@@ -120,7 +120,7 @@ class State:
     """The newest event of the journal that something was made of."""
     wake_us: int = field(default=0, compare=False)
     """When the first alert needs a look for its own sake; the timers' memory."""
-    by_bot: dict[tuple[str, str], set[str]] = field(default_factory=dict, compare=False)
+    by_bot: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict, compare=False)
     """Alerts by rule and bot; follows from `alerts`."""
     owned: set[str] = field(default_factory=set, compare=False, repr=False)
     """Groups that this copy may change."""
@@ -137,7 +137,7 @@ class State:
             time_us=self.time_us,
             taken=self.taken,
             wake_us=self.wake_us,
-            by_bot={key: set(ids) for key, ids in self.by_bot.items()},
+            by_bot=dict(self.by_bot),
         )
 
     def group(self, key: str) -> Group:
@@ -146,6 +146,13 @@ class State:
             self.groups[key] = self.groups[key].copy()
             self.owned.add(key)
         return self.groups[key]
+
+    def index(self, alert: Alert) -> None:
+        """Make an alert findable by rule and bot."""
+        key = alert.rule, alert.bot
+        known = self.by_bot.get(key, frozenset())
+        if alert.id not in known:
+            self.by_bot[key] = known | {alert.id}
 
     def silence_of(self, alert: Alert, now_us: int) -> Silence | None:
         """Find the silence that covers an alert."""
@@ -179,16 +186,17 @@ def apply(
 
 def _put(state: State, alert: Alert) -> None:
     state.alerts[alert.id] = alert
-    state.by_bot.setdefault((alert.rule, alert.bot), set()).add(alert.id)
+    state.index(alert)
 
 
 def _forget(state: State, alert_id: str) -> None:
     alert = state.alerts.pop(alert_id, None)
     if alert is None:
         return
-    ids = state.by_bot[alert.rule, alert.bot]
-    ids.discard(alert_id)
-    if not ids:
+    left = state.by_bot[alert.rule, alert.bot] - {alert_id}
+    if left:
+        state.by_bot[alert.rule, alert.bot] = left
+    else:
         del state.by_bot[alert.rule, alert.bot]
 
 

@@ -41,6 +41,7 @@ class Desk:
         self.folded = State()
         self.said: list[tuple[float, Notification]] = []
         self.sequence = 0
+        self.is_checked = True
         self._take(core.adopt(self.policy, self.state, now_us=self.now_us))
 
     @property
@@ -101,6 +102,11 @@ class Desk:
             self.records.append(record)
         self.state = step.state
         self.said += [(self.now_s, said) for said in step.notifications]
+        if self.is_checked:
+            self.agrees()
+
+    def agrees(self) -> None:
+        """Check that the records tell the whole state."""
         self.folded.time_us = self.state.time_us
         assert self.folded == self.state
 
