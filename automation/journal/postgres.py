@@ -118,7 +118,11 @@ class PostgresStore(SqlStore):
             self._url,
             autocommit=True,
             connect_timeout=CONNECT_TIMEOUT_S,
+            # A server that fell silent is given up, so that its writers hear of it.
             keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=25_000,
             application_name="freqfleet journal",
         )
         raw.execute(f"SET search_path TO {self._schema}")

@@ -25,7 +25,7 @@ from automation.journal.store import (
     Watch,
 )
 
-LINKS_PER_PAGE = 5_000
+LINKS_PER_PAGE = 1_000
 Rows = list[tuple[Any, ...]]
 
 
@@ -152,14 +152,14 @@ class SqlStore(ABC):
     ) -> list[Event]:
         """Read at most `limit` events with a sequence above `after` that match the query."""
         where, values = self._condition(query)
-        # The hash before is not stored twice: it stands in the row before.
-        sql = f"""SELECT e.sequence, e.time_us, e.kind, e.version, e.actor, e.address, e.source,
+        with self._reading() as session:
+            # The hash before is not stored twice: it stands in the row before.
+            sql = f"""SELECT e.sequence, e.time_us, e.kind, e.version, e.actor, e.address, e.source,
             e.bot, e.cause, coalesce(e.payload, ''), e.digest,
             coalesce((SELECT p.hash FROM events p WHERE p.sequence = e.sequence - 1),
             {self.dialect.no_hash}), e.hash
-            FROM events e WHERE e.sequence > ?{where}
+            FROM events e{self._hint(session, query)} WHERE e.sequence > ?{where}
             ORDER BY e.sequence {"DESC" if newest_first else "ASC"} LIMIT ?"""  # noqa: S608
-        with self._reading() as session:
             rows = session.execute(sql, (after, *values, limit))
         return [_event(row) for row in rows]
 
@@ -346,6 +346,11 @@ class SqlStore(ABC):
         self._closed = True
         while not self._idle.empty():
             self._idle.get().close()
+
+    def _hint(self, session: Session, query: Query) -> str:
+        """Tell the planner which index to take, where it does not know better itself."""
+        del session, query
+        return ""
 
     def _condition(self, query: Query) -> tuple[str, list[Any]]:
         clauses: list[str] = []

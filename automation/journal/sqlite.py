@@ -15,10 +15,13 @@ from typing import Any
 
 from automation.core.errors import ConfigError, DependencyError, PermanentError, TransientError
 from automation.journal.sql import Dialect, Rows, Session, SqlStore, schema
+from automation.journal.store import Query
 
 FORMAT = 1
 POLL_S = 0.1
 BUSY_TIMEOUT_S = 30.0
+SHORT_PERIOD_EVENTS = 20_000
+NO_BOUND = 2**62
 
 _TRIGGERS = (
     """CREATE TRIGGER IF NOT EXISTS events_stay BEFORE DELETE ON events
@@ -61,7 +64,7 @@ class SqliteStore(SqlStore):
         binary="BLOB",
         table_end=" STRICT",
         ordered="",
-        newline="char(10)",
+        newline="'\n'",
         as_bytes="CAST({} AS BLOB)",
         contains="instr(lower(e.payload), ?) > 0",
         no_hash="zeroblob(32)",
@@ -143,6 +146,18 @@ class SqliteStore(SqlStore):
         else:
             with super()._reading() as session:
                 yield session
+
+    def _hint(self, session: Session, query: Query) -> str:
+        # SQLite keeps no statistics here and would walk through all events for a short period.
+        if query.since_us is None and query.until_us is None:
+            return ""
+        since_us = -NO_BOUND if query.since_us is None else query.since_us
+        until_us = NO_BOUND if query.until_us is None else query.until_us
+        found = session.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM events WHERE time_us >= ? AND time_us < ? LIMIT ?)",
+            (since_us, until_us, SHORT_PERIOD_EVENTS + 1),
+        )
+        return " INDEXED BY events_time" if found[0][0] <= SHORT_PERIOD_EVENTS else ""
 
     def _connect(self) -> "SqliteSession":
         if self._path is None:
