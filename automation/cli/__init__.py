@@ -7,6 +7,7 @@ import typer
 
 from automation.cli import backtest, fleet, simulate
 from automation.cli.bot import bot
+from automation.cli.gate import program as gate
 from automation.cli.journal import journal
 
 program = typer.Typer(
@@ -22,6 +23,7 @@ for command in (fleet.init, fleet.up, fleet.down, fleet.status, fleet.doctor):
 program.add_typer(bot, name="bot")
 program.command()(simulate.simulate)
 program.command()(backtest.backtest)
+program.add_typer(gate, name="gate")
 program.add_typer(journal, name="journal")
 
 
