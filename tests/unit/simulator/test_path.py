@@ -48,3 +48,12 @@ def test_pieces_add_up_to_the_candle(walk, seed, parts):
     assert np.array_equal(pieces[:, -1, 3], candles[:, 3])
     np.testing.assert_allclose(pieces[:, :, 4].sum(axis=1), candles[:, 4], atol=1e-9)
     assert np.array_equal(pieces[:, 1:, 0], pieces[:, :-1, 3])
+
+
+@given(seed=seeds, fraction=st.floats(0, 0.33))
+def test_extremes_are_not_told_before_they_are_reached(walk, seed, fraction):
+    candle = walk(1, seed)
+    price = price_along(turning_points(candle)[0], fraction, 1)
+    early = part(candle[0], 0.0, fraction, 1, 3)
+    assert early[1] == max(candle[0, 0], price)
+    assert early[2] == min(candle[0, 0], price)

@@ -155,7 +155,14 @@ def test_nothing_of_the_future_is_told(market):
     for path in ("klines?symbol=ETHUSDT", "markPriceKlines?symbol=ETHUSDT"):
         target = f"/fapi/v1/{path}&interval=15m&limit=50&endTime={now - 15 * MINUTE_MS}"
         assert early(target) == late(target)
-    assert all(row["fundingTime"] <= now for row in early("/fapi/v1/fundingRate"))
+    ahead = now + 100 * HOUR_MS
+    for query in ("", f"?endTime={ahead}", f"?startTime={now - 100 * HOUR_MS}&endTime={ahead}"):
+        rows = early(f"/fapi/v1/fundingRate{query}")
+        assert rows
+        assert all(row["fundingTime"] <= now for row in rows)
+    trades = early(f"/fapi/v1/aggTrades?symbol=ETHUSDT&startTime={now - 9000}&endTime={now + 9000}")
+    assert trades
+    assert all(row["T"] <= now for row in trades)
     assert all(row["time"] <= now for row in early("/fapi/v1/trades?symbol=ETHUSDT"))
 
 
