@@ -8,6 +8,7 @@ sign. Refuses to know how the chain is checked. The supervisor calls `Notary.run
 import asyncio
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from automation.core.errors import ConfigError, DependencyError, TransientError
+from automation.core.errors import ConfigError, DependencyError, PermanentError, TransientError
 from automation.core.files import write_whole
 from automation.journal.catalogue import Broken, CheckpointFailed
 from automation.journal.event import GENESIS
@@ -188,20 +189,25 @@ class Notary:
         return checkpoint
 
     async def run(self, every_s: float = 60.0) -> None:
-        """Sign every so often, until cancelled."""
-        while True:
-            try:
-                await asyncio.to_thread(self.checkpoint)
-            except TransientError:
-                pass  # the store is down: the journal itself says so
-            except (DependencyError, OSError) as error:
+        """Sign every so often, and once more when cancelled."""
+        try:
+            while True:
+                await asyncio.to_thread(self._try)
+                await asyncio.sleep(every_s)
+        finally:
+            self._try()
+
+    def _try(self) -> None:
+        try:
+            self.checkpoint()
+        except TransientError:
+            return  # the store is down: the journal itself says so
+        except (DependencyError, OSError) as error:
+            said = CheckpointFailed(reason=str(error))
+            with suppress(PermanentError):  # closed meanwhile
                 self._journal.post(
-                    "journal.checkpoint_failed",
-                    actor="journal",
-                    source="journal",
-                    payload=CheckpointFailed(reason=str(error)),
+                    "journal.checkpoint_failed", actor="journal", source="journal", payload=said
                 )
-            await asyncio.sleep(every_s)
 
     def _say_broken(self, broken: Break) -> None:
         if not self._has_said_broken:

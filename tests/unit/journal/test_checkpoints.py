@@ -132,8 +132,11 @@ async def test_the_notary_signs_by_itself_and_says_what_stops_it(journal, notary
         await anext(journal.subscribe(0, Query(kind="journal.checkpoint_failed")))
         (tmp_path / "elsewhere").unlink()
         await asyncio.to_thread(wait_for, tmp_path / "elsewhere" / "anchor.json")
+    journal.append("bot.up", actor="a", source="s")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    anchor = read_anchor(tmp_path / "elsewhere" / "anchor.json")
+    assert anchor.sequence == journal.last().sequence, "the end is signed too"
 
 
 def test_the_key_is_its_owners_alone(tmp_path, key):
