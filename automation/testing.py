@@ -69,7 +69,7 @@ class FakeRunner:
         """Find what an earlier runner left in `units`."""
         facts = self.units.get(launch.unit, ProcessFacts())
         if facts.is_alive:
-            facts = replace(facts, is_adopted=True)
+            facts = replace(facts, is_adopted=True, seen_s=self._clock.monotonic())
             self.units[launch.unit] = facts
         return facts
 
@@ -80,7 +80,8 @@ class FakeRunner:
         if self.units.get(launch.unit, ProcessFacts()).is_alive:
             raise DependencyError("it runs already", where=launch.unit)
         identity = Identity(next(self._pids), 1, "fake")
-        facts = ProcessFacts(identity, True, False, self._clock.monotonic())
+        now_s = self._clock.monotonic()
+        facts = ProcessFacts(identity, True, False, now_s, now_s)
         self.units[launch.unit] = facts
         self.launches.append(launch)
         return facts

@@ -84,6 +84,7 @@ class ProcessFacts:
     is_alive: bool = False
     is_adopted: bool = False  # started by an earlier supervisor
     since_s: float = 0.0  # when it came up, or ended
+    seen_s: float = 0.0  # since when this supervisor watches it; what it has seen counts from here
     exit_code: int | None = None  # negative: the signal; None: unknown, for it was adopted
     last_words: str = ""  # the end of its log, once it ended
 

@@ -72,8 +72,9 @@ def describe_end(unit: UnitSnapshot) -> str:
 def _silent_yet(unit: UnitSnapshot, timing: Timing, now_s: float) -> Verdict:
     if unit.api.is_refused:
         return Verdict(BotState.STARTING, Health.UNHEALTHY, _refusal(unit))
-    age_s = now_s - unit.process.since_s
-    reason = f"its API does not answer yet, {age_s:.0f} s after the start"
+    age_s = now_s - unit.process.seen_s
+    event = "it was found running" if unit.process.is_adopted else "the start"
+    reason = f"its API does not answer yet, {age_s:.0f} s after {event}"
     health = Health.UNKNOWN if age_s < timing.startup_s else Health.UNHEALTHY
     return Verdict(BotState.STARTING, health, reason)
 
@@ -108,7 +109,7 @@ def _trader(unit: UnitSnapshot, timing: Timing, now_s: float, now_epoch_s: float
     if api.trader == "stopped":
         reason = f"Freqtrade stopped trading; read its log, then freqfleet bot restart {unit.name}"
         return Verdict(BotState.FAILED, Health.UNHEALTHY, reason)
-    age_s = now_s - unit.process.since_s
+    age_s = now_s - unit.process.seen_s
     if api.looped_epoch_s is None or api.trader not in ("running", "paused"):
         health = Health.UNKNOWN if age_s < timing.loop_dead_s else Health.DEGRADED
         return Verdict(BotState.WARMING, health, f"loads candles, {age_s:.0f} s after the start")

@@ -21,12 +21,11 @@ from automation.core.model import SIMULATOR, BotState, BotStatus, FleetStatus, H
 from automation.core.seams import Launch
 from automation.fleet import kinds, market
 from automation.fleet.chronicle import Chronicle, display
-from automation.fleet.control import ask_supervisor
+from automation.fleet.control import LONGEST_WAIT_S, ask_supervisor
 from automation.fleet.credentials import read_access
 from automation.fleet.home import Home, read_json
 from automation.fleet.lock import Holder, SupervisorLock, find_supervisor
 from automation.fleet.memory import forget_failures, forget_stops
-from automation.fleet.operator import LONGEST_WAIT_S
 from automation.fleet.process import ProcessRunner, living
 from automation.fleet.render import log_path
 from automation.fleet.timing import DEFAULT_TIMING

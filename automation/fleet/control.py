@@ -32,6 +32,8 @@ from automation.fleet.lock import Holder
 
 LONGEST_PATH_BYTES = 100
 LONGEST_LINE_BYTES = 4_000_000
+LONGEST_WAIT_S = 60.0
+"""For what an operator asked of a bot; then it goes on without them."""
 
 Ask = Callable[[str, str, str], Awaitable[str | Refusal]]
 """Does `action` to `bot` for `actor`; the answer is a sentence."""

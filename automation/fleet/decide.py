@@ -118,14 +118,14 @@ def _start(unit: UnitSnapshot, snapshot: FleetSnapshot, now_s: float) -> Action 
 
 
 def _remedy(unit: UnitSnapshot, timing: Timing, now_s: float) -> Action | None:
-    age_s = now_s - unit.process.since_s
+    age_s = now_s - unit.process.seen_s
     answered_s = unit.api.answered_s
     if unit.api.is_refused:
         return None  # it lives and trades; who changed the password must say what they want
     if answered_s is None:
         if age_s < timing.startup_s:
             return None
-        reason = f"it never came up: no answer {age_s:.0f} s after its start"
+        reason = f"it never came up: no answer in {age_s:.0f} s"
     elif unit.api.failing_since_s is not None and now_s - answered_s >= timing.hung_s:
         reason = f"it hangs: no answer for {now_s - answered_s:.0f} s"
     else:

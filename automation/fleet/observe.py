@@ -129,7 +129,7 @@ class Observer:
 
     def _pause_s(self, unit: Unit) -> float:
         timing = self.hands.timing
-        is_new = self.clock.monotonic() - unit.process.since_s < 2 * timing.startup_s
+        is_new = self.clock.monotonic() - unit.process.seen_s < 2 * timing.startup_s
         if is_new and unit.verdict.health is not Health.HEALTHY:
             return timing.eager_poll_s
         return timing.poll_s

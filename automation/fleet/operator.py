@@ -11,11 +11,11 @@ from automation.core.errors import PermanentError, Refusal
 from automation.core.model import Request, Wish
 from automation.fleet import kinds
 from automation.fleet.chronicle import Chronicle
+from automation.fleet.control import LONGEST_WAIT_S
 from automation.fleet.memory import pardoned
 from automation.fleet.unit import Unit
 
 ACTIONS = ("start", "stop", "restart", "pause", "resume", "reload")
-LONGEST_WAIT_S = 60.0
 
 
 class Operator:

@@ -66,7 +66,9 @@ class ProcessRunner:
         if not is_alive(identity):
             words = last_words(launch.console)
             return ProcessFacts(identity, since_s=time.monotonic(), last_words=words)
-        facts = ProcessFacts(identity, True, True, _came_up_s(launch.folder))
+        facts = ProcessFacts(
+            identity, True, True, _came_up_s(launch.folder), seen_s=time.monotonic()
+        )
         self._hold(_Held(launch, facts))
         return facts
 
@@ -80,7 +82,8 @@ class ProcessRunner:
         finally:
             os.close(lock)  # the unit holds its own copy
         identity = identify(child.pid)
-        held = _Held(launch, ProcessFacts(identity, True, False, time.monotonic()), child)
+        now_s = time.monotonic()
+        held = _Held(launch, ProcessFacts(identity, True, False, now_s, now_s), child)
         if identity is None:  # ended already
             held.facts = replace(held.facts, identity=Identity(child.pid, 0, ""))
             self._units[launch.unit] = held

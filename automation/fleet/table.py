@@ -48,8 +48,9 @@ def _headline(status: FleetStatus) -> Text:
 def _bots(status: FleetStatus) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
     for name in ("bot", "strategy", "mode", "state", "health"):
-        table.add_column(name, no_wrap=True)
-    for name in ("up", "trades", "profit USDT", "candle", "restarts"):
+        # On a narrow terminal the strategy's name gives way, never the bot's.
+        table.add_column(name, no_wrap=name != "strategy", overflow="ellipsis")
+    for name in ("up", "trades", "USDT", "candle", "restarts"):
         table.add_column(name, justify="right", no_wrap=True)
     for bot in status.bots:
         table.add_row(*_row(bot))

@@ -146,6 +146,20 @@ async def test_a_supervisor_that_was_killed_is_followed_by_one_that_adopts(fligh
     assert len(flight.events("bot.adopted")) == 1
 
 
+async def test_an_adopted_bot_that_has_run_for_long_is_left_alone(flight):
+    first = flight.supervisor()
+    task = asyncio.create_task(first.run(handle_signals=False))
+    before = await flight.until_healthy(first)
+    await flight.lose(first, task)
+    pid_file = Home(flight.home).unit("bot-a") / "process.json"
+    written = orjson.loads(pid_file.read_bytes())
+    pid_file.write_bytes(orjson.dumps(written | {"came_up": written["came_up"] - 7200}))
+    async with flight.up() as second:
+        after = await flight.until_healthy(second)
+        assert bot_of(after).pid == bot_of(before).pid
+        assert bot_of(after).uptime_s > 7200
+
+
 async def test_an_adopted_bot_that_is_killed_is_started_again(flight):
     first = flight.supervisor()
     task = asyncio.create_task(first.run(handle_signals=False))

@@ -21,7 +21,7 @@ from automation.fleet.timing import Timing
 
 TIMING = Timing()
 NOW_S, EPOCH_S = 1000.0, 1_700_000_000.0
-ALIVE = ProcessFacts(Identity(7, 1, "b"), is_alive=True, since_s=NOW_S - 30)
+ALIVE = ProcessFacts(Identity(7, 1, "b"), is_alive=True, since_s=NOW_S - 30, seen_s=NOW_S - 30)
 LOOPING = ApiFacts(
     answered_s=NOW_S,
     trader="running",
@@ -47,7 +47,7 @@ def judge(wish=Wish.RUN, waits_for="", **known):
         ({"busy": ActionKind.START}, BotState.STARTING, Health.UNKNOWN, "being started"),
         ({"process": ALIVE}, BotState.STARTING, Health.UNKNOWN, "30 s after the start"),
         (
-            {"process": replace(ALIVE, since_s=0.0)},
+            {"process": replace(ALIVE, seen_s=0.0)},
             BotState.STARTING,
             Health.UNHEALTHY,
             "does not answer",

@@ -31,7 +31,7 @@ from automation.fleet.timing import Timing
 TIMING = Timing()
 NOW_S = 10_000.0
 AT = datetime(2025, 1, 1, tzinfo=UTC)
-ALIVE = ProcessFacts(Identity(7, 1, "b"), is_alive=True, since_s=NOW_S - 50)
+ALIVE = ProcessFacts(Identity(7, 1, "b"), is_alive=True, since_s=NOW_S - 50, seen_s=NOW_S - 50)
 DEAD = ProcessFacts(Identity(7, 1, "b"), is_alive=False, since_s=NOW_S - 5, exit_code=1)
 GOOD_API = ApiFacts(
     answered_s=NOW_S - 1, trader="running", looped_epoch_s=AT.timestamp() - 2, timeframe_s=300
@@ -68,6 +68,7 @@ def units(draw, name):
             identity=st.just(Identity(7, 1, "b")) | st.none(),
             is_alive=st.booleans(),
             since_s=st.floats(0, NOW_S),
+            seen_s=st.floats(0, NOW_S),
             exit_code=st.integers(-9, 3) | st.none(),
         )
     )
@@ -184,7 +185,7 @@ def _done(action: Action, wishes) -> UnitSnapshot:
     wish = wishes.get(action.unit, Wish.STOP)
     if action.kind is ActionKind.STOP:
         return unit(action.unit, wish, process=DEAD)
-    fresh = ProcessFacts(Identity(8, 2, "b"), is_alive=True, since_s=NOW_S)
+    fresh = ProcessFacts(Identity(8, 2, "b"), is_alive=True, since_s=NOW_S, seen_s=NOW_S)
     return unit(action.unit, wish, process=fresh, api=GOOD_API)
 
 
@@ -218,12 +219,21 @@ def test_the_simulator_is_stopped_after_the_last_bot():
 
 
 def test_a_bot_that_never_came_up_is_restarted_as_a_failure():
-    old = ProcessFacts(Identity(7, 1, "b"), is_alive=True, since_s=NOW_S - TIMING.startup_s)
+    old = ProcessFacts(Identity(7, 1, "b"), is_alive=True, seen_s=NOW_S - TIMING.startup_s)
     snapshot = fleet(unit("a", process=old))
     (action,) = decide(desired(snapshot), snapshot, TIMING, NOW_S)
     assert action.kind is ActionKind.STOP
     assert action.is_remedy
     assert "never came up" in action.reason
+
+
+def test_an_adopted_bot_is_given_time_to_answer():
+    """It has run for hours, but this supervisor has only just begun to ask it."""
+    adopted = ProcessFacts(
+        Identity(7, 1, "b"), is_alive=True, is_adopted=True, since_s=0.0, seen_s=NOW_S - 1
+    )
+    snapshot = fleet(unit("a", process=adopted))
+    assert decide(desired(snapshot), snapshot, TIMING, NOW_S) == ()
 
 
 def test_a_bot_that_hangs_is_restarted_as_a_failure():

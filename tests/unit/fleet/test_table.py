@@ -10,8 +10,8 @@ from automation.core.model import BotState, BotStatus, FleetStatus, Health
 from automation.fleet.table import duration, render_table
 
 
-def draw(status, events=()) -> str:
-    console = Console(width=140, record=True, file=StringIO())
+def draw(status, events=(), width=140) -> str:
+    console = Console(width=width, record=True, file=StringIO())
     console.print(render_table(status, events))
     return console.export_text()
 
@@ -45,6 +45,19 @@ def test_every_bot_has_a_line_and_trouble_has_a_reason():
     assert "one opened long BTC" in text
     assert "+10.3" in text  # the total
     assert text.index("one ") < text.index("two ")
+
+
+def test_a_narrow_terminal_keeps_the_names():
+    names = ("pulse-of-the-market", "two")
+    status = FleetStatus(
+        fleet="demo",
+        healthy=True,
+        bots=tuple(bot(name, uptime_s=4000, profit_usdt=-123.4) for name in names),
+        taken_at=datetime(2025, 1, 1, tzinfo=UTC),
+    )
+    text = draw(status, width=80)
+    assert all(name in text for name in names)
+    assert "-123.40" in text
 
 
 @pytest.mark.parametrize(
