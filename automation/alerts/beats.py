@@ -23,6 +23,15 @@ def beat_us(timing: Timing, group: Group, not_before_us: int) -> int:
     return first_us + beats * timing.interval_us
 
 
+def last_beat_us(timing: Timing, group: Group, until_us: int) -> int:
+    """Tell when a group was looked at last, if it was on every beat up to an instant."""
+    first_us = group.created_us + timing.wait_us
+    if first_us > until_us:
+        return group.last_us
+    beats = (until_us - first_us) // max(1, timing.interval_us) if timing.wait_us else 0
+    return max(group.last_us, first_us + beats * timing.interval_us)
+
+
 def hasten(group: Group, timing: Timing, now_us: int) -> None:
     """Have a group looked at on its next beat, or earlier if it is to be anyway."""
     beat = beat_us(timing, group, now_us)

@@ -7,7 +7,7 @@ state's account: folding them gives the same state. Called by `service`; tests d
 from collections.abc import Iterable
 
 from automation.alerts import intake, speaking, timers
-from automation.alerts.beats import beat_us
+from automation.alerts.beats import beat_us, last_beat_us
 from automation.alerts.facts import JournalEvent
 from automation.alerts.kinds import Resolved, Routed
 from automation.alerts.policy import Policy
@@ -55,8 +55,11 @@ def adopt(policy: Policy, state: State, *, now_us: int) -> Step:
         work.emit("alert.routed", routed)
     for key in list(work.state.groups):
         group = work.state.group(key)
-        group.checked_us = group.last_us
-        group.due_us = beat_us(policy.timing(group.route), group, work.now_us)
+        # Whoever wrote the newest record had looked at all groups that were due by then.
+        group.checked_us = last_beat_us(policy.timing(group.route), group, state.time_us)
+        is_held = speaking.HELD in group.muted.values()
+        beat = beat_us(policy.timing(group.route), group, work.now_us)
+        group.due_us = work.now_us if is_held else beat
     return _finish(work)
 
 

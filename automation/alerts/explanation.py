@@ -97,7 +97,11 @@ def _said(journal: Journal, policy: Policy, event: Event, target: str) -> Iterat
             yield from _routes(policy, payload["targets"])
     elif event.kind == "alert.told":
         portions = payload["groups"].items()
-        groups = [k.split("|", 2)[2] for k, p in portions if target in (*p["told"], *p["ended"])]
+        groups = [
+            k.split("|", 2)[2]
+            for k, p in portions
+            if any(one.startswith(target) for one in (*p["told"], *p["ended"]))
+        ]
         about = f" in the group {', '.join(groups)}" if groups else ""
         digest = (
             ", in a digest since the channel's limit was reached" if payload["is_digest"] else ""

@@ -197,26 +197,63 @@ class Answered(Facts):
     outcome: str
 
 
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
 define("alert.pending", Pending, "{rule} may become an alert ({id})")
 define("alert.fired", Fired, "{severity} alert {rule} ({id})")
 define("alert.seen", Seen, "Alert {id} still holds")
 define("alert.resolved", Resolved, "Alert {id} ended: {reason}")
-define("alert.dropped", Dropped, "{ids} will not be told {group}: {reason}")
-define("alert.muted", Muted, "{ids} held back from {group}: {reason}")
+define(
+    "alert.dropped",
+    Dropped,
+    lambda _, it: f"{_listed(it.ids)} will not be told {it.group}: {it.reason}",
+)
+define(
+    "alert.muted",
+    Muted,
+    lambda _, it: (
+        f"{_listed(it.ids)} held back from {it.group}: {it.reason}"
+        if it.reason
+        else f"{_listed(it.ids)} no longer held back from {it.group}"
+    ),
+)
 define(
     "alert.told", Told, "Message {message} for {channel}: {firing} firing, {ended} ended ({reason})"
 )
-define("alert.escalated", Escalated, "Escalated to {step}: {targets}")
+define(
+    "alert.escalated",
+    Escalated,
+    lambda _, it: f"Nobody acknowledged {_listed(tuple(it.targets))}: escalated to {it.step}",
+)
 define("alert.routed", Routed, "Routed anew: {reason}")
 define("alert.handed_over", HandedOver, "{person} is on call after {was}; {alerts} alerts go along")
-define("alert.acknowledged", Acknowledged, "{actor} takes care of {ids} {note}")
+define(
+    "alert.acknowledged",
+    Acknowledged,
+    lambda event, it: f"{event.actor} takes care of {_listed(it.ids)} {it.note}".rstrip(),
+)
 define("alert.silenced", Silenced, "{actor} silenced {match} ({id}): {reason}")
 define("alert.unsilenced", Unsilenced, "{actor} ended silence {id}")
-define("alert.delivered", Delivered, "{channel} took {messages} at attempt {attempts}")
-define("alert.undelivered", Undelivered, "{channel} did not take {messages}: {error}; {then}")
+define(
+    "alert.delivered",
+    Delivered,
+    lambda _, it: f"{it.channel} took {_listed(it.messages)} at attempt {it.attempts}",
+)
+define(
+    "alert.undelivered",
+    Undelivered,
+    lambda _, it: f"{it.channel} did not take {_listed(it.messages)}: {it.error}; {it.then}",
+)
 define("alert.channel_broken", ChannelState, "Channel {channel} does not work: {reason}")
 define("alert.channel_mended", ChannelState, "Channel {channel} works again: {reason}")
-define("alert.policy", PolicyLoaded, "Alerts follow {rules} rules and tell {channels}")
+define(
+    "alert.policy",
+    PolicyLoaded,
+    lambda _, it: f"Alerts follow {it.rules} rules and tell {_listed(it.channels) or 'nobody'}",
+)
 define("alert.heartbeat_refused", HeartbeatState, "The sign of life is not taken: {reason}")
 define("alert.heartbeat_taken", HeartbeatState, "The sign of life is taken again: {reason}")
 define("telegram.asked", Asked, "{actor} asked by Telegram: {command}")

@@ -13,6 +13,7 @@ from typing import Any
 from automation.alerts.channel_settings import TelegramChannel
 from automation.alerts.matching import MISSING, Test
 from automation.alerts.policy import covers
+from automation.alerts.rendering import Style, layout_fault
 from automation.alerts.settings import ON_CALL, Inhibition, Route, Rule, Settings, When
 from automation.alerts.templating import RESERVED, template_faults, variables_of
 from automation.journal.kinds import Kind
@@ -209,20 +210,25 @@ def _equal(path: Path, inhibition: Inhibition, labels: set[str]) -> Iterator[Fau
 
 def _channels(settings: Settings) -> Iterator[Fault]:
     fallbacks = {name: channel.fallback for name, channel in settings.channels.items()}
+    path: Path
     for name, fallback in fallbacks.items():
-        path: Path = ("channels", name, "fallback")
+        path = ("channels", name, "fallback")
         if fallback is not None and fallback not in fallbacks:
             yield Fault(path, f"there is no channel {fallback}", "name another one")
+    for name, channel in settings.channels.items():
+        if channel.template is not None:
+            style = Style(channel.type, channel.format, channel.locale, channel.zone)
+            if fault := layout_fault(channel.template, style):
+                path = ("channels", name, "template")
+                yield Fault(path, f"this is no template: {fault}", "mend it; Jinja2 is spoken")
     for name, circle in _circles(fallbacks, fallbacks.get):
         yield Fault(("channels", name, "fallback"), f"the fallbacks go round: {circle}", "cut it")
     for number, hours in enumerate(settings.quiet_hours):
         yield from _channel_names(("quiet_hours", number, "channels"), hours.channels, settings)
-    commands = settings.commands
-    if commands is not None:
-        channel = settings.channels.get(commands.channel)
-        if not isinstance(channel, TelegramChannel):
-            path = ("commands", "channel")
-            yield Fault(path, f"{commands.channel} is no Telegram channel", "name one that is")
+    listener = settings.commands.channel if settings.commands is not None else None
+    if listener and not isinstance(settings.channels.get(listener), TelegramChannel):
+        path = ("commands", "channel")
+        yield Fault(path, f"{listener} is no Telegram channel", "name one that is")
 
 
 def _people(settings: Settings) -> Iterator[Fault]:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from automation.alerts.calendars import instant_of
 from automation.alerts.dialects import Dialect, clean, dialect_of, one_line
-from automation.alerts.notification import Line, Notification, Why
+from automation.alerts.notification import Heap, Line, Notification, Why
 from automation.alerts.settings import Rule
 from automation.alerts.severity import Severity
 from automation.alerts.templating import TEMPLATE_FAULTS, environment, render_line
@@ -103,10 +103,17 @@ def render_layout(template: str, context: Mapping[str, Any], dialect: Dialect) -
     return re.sub(r"\n{3,}", "\n\n", trimmed)
 
 
-def sample() -> Notification:
-    """Give a notification to check templates with."""
+def layout_fault(template: str, style: Style) -> str:
+    """Tell why a channel's own layout cannot be used; "" when it can."""
     line = Line("0" * 16, "sample", Severity.HIGH, "bot", {"bot": "bot"}, {"reason": "why"}, 0)
-    return Notification("sample-1", "sample", Severity.HIGH, Why.NEW, 0, (), (line,), (line,))
+    heap = Heap("rule=sample", Severity.HIGH, 1, 1)
+    sample = Notification("ops-1", "ops", Severity.HIGH, Why.NEW, 0, (heap,), (line,), (line,))
+    dialect = dialect_of(style.channel_type, style.form)
+    try:
+        render_layout(template, context_of(sample, sample, {}, style), dialect)
+    except TEMPLATE_FAULTS as error:
+        return str(error) or type(error).__name__
+    return ""
 
 
 def context_of(
@@ -225,7 +232,7 @@ def _facts(line: Line) -> str:
     return ", ".join(f"{name}: {value}" for name, value in {**labels, **line.facts}.items())
 
 
-def _heap_line(heap: Any, style: Style) -> str:
+def _heap_line(heap: Heap, style: Style) -> str:
     severity = severity_word(heap.severity, style.language)
     counted = f"{heap.firing}"
     if heap.ended:
