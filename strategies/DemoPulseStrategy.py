@@ -21,7 +21,7 @@ class DemoPulseStrategy(PackStrategy):
     """Is always long above the average of the last candles and short below it."""
 
     startup_candle_count = DAY + 1
-    risk_per_trade_frac = 0.001
+    risk_share = 0.2
 
     plot_config: ClassVar[dict[str, object]] = {"main_plot": {"pulse": {"color": "#457b9d"}}}
 

@@ -60,6 +60,7 @@ class FuturesAIRiskStrategy(PackStrategy):
         day_range = ind.mean_range_frac(high, low, close, DAY)
         stop = risk.stop_distance(day_range, 10.0, self.least_stop_frac, self.most_stop_frac)
         volatility = ind.volatility_frac(close, DAY)
+        calm = risk.calm_scale(volatility, ind.volatility_frac(close, 5 * DAY), 0.5)
         return {
             "ema_fast": ind.ema(close, 150),
             "ema_slow": ind.ema(close, 600),
@@ -71,7 +72,7 @@ class FuturesAIRiskStrategy(PackStrategy):
             "leverage_cap": self.leverage_column(
                 volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
             ),
-            "risk_scale": risk.calm_scale(volatility, ind.volatility_frac(close, 5 * DAY), 0.5),
+            "risk_scale": self.risk_scale_column(close, calm, stop, DAY),
         }
 
     @staticmethod

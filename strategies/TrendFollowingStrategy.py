@@ -61,7 +61,9 @@ class TrendFollowingStrategy(PackStrategy):
             "leverage_cap": self.leverage_column(
                 volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
             ),
-            "risk_scale": risk.calm_scale(volatility, slow_volatility, 0.5),
+            "risk_scale": self.risk_scale_column(
+                close, risk.calm_scale(volatility, slow_volatility, 0.5), stop, DAY
+            ),
         }
         for hours in sorted({*self.breakout_hours.opt_range, *self.exit_hours.opt_range}):
             made[f"high_{hours}h"] = ind.prior_high(high, hours * HOUR)

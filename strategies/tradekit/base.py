@@ -1,29 +1,44 @@
 """PackStrategy: the bridge from Freqtrade's callbacks to columns and policy functions.
 
 It decides nothing by itself. What comes from the market is a column of the signal candle
-(`stop_dist_frac`, `leverage_cap`, `risk_scale`); what depends on the account is a function of
-`tradekit.sizing` or `tradekit.risk`. Missing data, NaN or a stale candle mean no entry; exits
-always pass. The same in backtest, hyperopt, dry-run and live. The only file of the kit that
-imports freqtrade; strategies derive from it in a single chain: `class S(PackStrategy)`.
+(`stop_dist_frac`, `leverage_cap`, `risk_scale`, `close`, `quote_volume`); what depends on the
+account is a function of `tradekit.sizing`, `risk`, `ladder`, `exposure` or `execution`. Missing
+data, NaN or a stale candle mean no entry; exits always pass. The same in backtest, hyperopt,
+dry-run and live, but for the order book, which only a running bot has. The only file of the kit
+that imports freqtrade; strategies derive from it in a single chain: `class S(PackStrategy)`.
+The callbacks are frozen by docs/adr/0004-frozen-callbacks.md: other engines reproduce them.
 """
 
+import logging
 import math
 from abc import abstractmethod
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from freqtrade.enums import RunMode
+from freqtrade.exceptions import ConfigurationError, ExchangeError
 from freqtrade.exchange import timeframe_to_minutes, timeframe_to_prev_date
+from freqtrade.persistence import Trade
+from freqtrade.persistence.custom_data import CustomDataWrapper
 from freqtrade.strategy import IStrategy
 from freqtrade.strategy.parameters import BaseParameter
 from pandas import DataFrame
 
-from tradekit import risk, signals, sizing
+from tradekit import execution, exposure, ladder, risk, signals, sizing, tails
+from tradekit import indicators as ind
 from tradekit.indicators import Columns, FloatArray
+from tradekit.profiles import profile_of
 
+logger = logging.getLogger(__name__)
+
+Seconds = np.ndarray[Any, np.dtype[np.int64]]
 CANDLE_COLUMNS = ("open", "high", "low", "close", "volume")
 STOP_KEY = "stop_dist_frac"
+PLAN_KEY = "planned_stake"
+LADDER_KEY = "drawdown_ladder"
+BOOK_LEVELS = 20
 
 
 class PackStrategy(IStrategy):
@@ -46,8 +61,10 @@ class PackStrategy(IStrategy):
     use_custom_stoploss = True
     trailing_stop = False
 
-    risk_per_trade_frac = 0.005
-    highest_leverage = 5.0
+    # Of the profile: `risk_share` of its risk per trade, and its leverage unless this one is lower.
+    risk_share = 1.0
+    highest_leverage = math.inf
+    assumed_correlation = 0.7  # between any two perpetuals; daily returns of the majors lie below
     least_stop_frac = 0.008
     most_stop_frac = 0.05
     cost_frac = 0.0012  # two taker fees of 5 bps and 2 bps of slippage
@@ -56,16 +73,35 @@ class PackStrategy(IStrategy):
     trail_after_r = math.inf
     trail_dist_r = 1.0
     stale_after_candles = 3
+    time_stop_candles = math.inf
+    time_stop_least_r = 0.0
+    slippage_budget_frac = 0.0015
+    most_spread_frac = 0.001
+    # Entries are sliced only with `position_adjustment_enable`.
+    slice_participation = 0.02
+    most_slices = 5.0
 
     def __init__(self, config: Any) -> None:
-        """Start with no confirmed entries; `config` is Freqtrade's."""
+        """Take the profile that `config` (Freqtrade's) names, and start with no confirmed entries."""
         super().__init__(config)
+        try:
+            self.profile = profile_of(config)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from error
+        self.risk_per_trade_frac = self.profile.risk_per_trade_frac * self.risk_share
+        self.highest_leverage = min(self.highest_leverage, self.profile.highest_leverage)
         declared = ((name, getattr(type(self), name, None)) for name in dir(type(self)))
         self._parameters = {
             name: found for name, found in declared if isinstance(found, BaseParameter)
         }
         self._confirmed_stops: dict[str, float] = {}
         self._trade_stops: dict[int, float] = {}
+        self._planned_stakes: dict[str, float] = {}
+        self._trade_plans: dict[int, float] = {}
+        self._marks: dict[str, tuple[Seconds, FloatArray]] = {}
+        self._ladder = ladder.START
+        self._ladder_home: int | None = None
+        self._last_loop_s = math.inf if self._outlives_process() else -math.inf
 
     @abstractmethod
     def columns(self, candles: Columns) -> dict[str, FloatArray]:
@@ -86,8 +122,14 @@ class PackStrategy(IStrategy):
         return {name: parameter.value for name, parameter in self._parameters.items()}
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
-        """Add the strategy's columns."""
-        return dataframe.assign(**self.columns(_arrays(dataframe, CANDLE_COLUMNS)))
+        """Add the strategy's columns, and remember the closes that open trades are valued by."""
+        candles = _arrays(dataframe, CANDLE_COLUMNS)
+        opened_s = dataframe["date"].to_numpy(dtype="datetime64[s]").astype(np.int64)
+        self._marks[metadata.get("pair", "")] = (opened_s, candles["close"])
+        made = self.columns(candles)
+        if self.position_adjustment_enable:
+            made["quote_volume"] = ind.sma(candles["close"] * candles["volume"], 12)
+        return dataframe.assign(**made)
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Add enter_long, enter_short and enter_tag on the rows that may be traded."""
@@ -142,7 +184,11 @@ class PackStrategy(IStrategy):
         side: str,
         **kwargs: Any,
     ) -> float:
-        """Return the stake that risks `risk_per_trade_frac` · `risk_scale` of equity, or 0."""
+        """Return the stake that risks `risk_per_trade_frac` · `risk_scale` of equity, or 0.
+
+        Less where the drawdown ladder or the other open trades leave less room; of a large stake
+        only the first slice.
+        """
         stop, cap, scale = self._signal_risk(pair, current_time)
         wallets = getattr(self, "wallets", None)
         safe = sizing.liquidation_safe_leverage(
@@ -152,10 +198,16 @@ class PackStrategy(IStrategy):
         if wallets is None or not leverage <= min(cap, safe):
             return 0.0
         equity = wallets.get_total_stake_amount()
+        scale *= ladder.rung_scale(ladder.worst_rung(self._ladder))
         wanted = sizing.risk_stake(
             equity, self.risk_per_trade_frac * scale, stop, self.cost_frac, leverage
         )
-        return sizing.entry_stake(wanted, proposed_stake, min_stake or 0.0, max_stake)
+        notional_room, loss_room = self._room(equity, side)
+        capped = sizing.capped_stake(
+            wanted, notional_room / leverage, loss_room / ((stop + self.cost_frac) * leverage)
+        )
+        stake = sizing.entry_stake(capped, proposed_stake, min_stake or 0.0, max_stake)
+        return self._first_slice(pair, current_time, stake, leverage, min_stake or 0.0)
 
     def confirm_trade_entry(  # noqa: PLR0917
         self,
@@ -169,9 +221,16 @@ class PackStrategy(IStrategy):
         side: str,
         **kwargs: Any,
     ) -> bool:
-        """Confirm only with all three risk columns at hand, and fix the stop's distance."""
+        """Confirm with all three risk columns, a ladder that lets in and a book that fills it.
+
+        Fixes the stop's distance for the trade.
+        """
         stop, cap, scale = self._signal_risk(pair, current_time)
         if not (stop > 0.0 and cap >= 1.0 and scale > 0.0 and amount > 0.0 and rate > 0.0):
+            return False
+        if not ladder.worst_rung(self._ladder) < ladder.CLOSED:
+            return False
+        if self._outlives_process() and not self._book_allows(pair, current_time, amount, side):
             return False
         self._confirmed_stops[pair] = stop
         return True
@@ -199,6 +258,132 @@ class PackStrategy(IStrategy):
             return None
         return risk.relative_stop(stop, current_rate, trade.leverage, trade.is_short)
 
+    def custom_exit(
+        self,
+        pair: str,
+        trade: Any,
+        current_time: datetime,
+        current_rate: float,
+        current_profit: float,
+        **kwargs: Any,
+    ) -> str | None:
+        """Leave everything at a loss limit, and a trade that had its time without paying."""
+        if ladder.worst_rung(self._ladder) >= ladder.FLAT:
+            return "drawdown_limit" if self._ladder[1] >= ladder.FLAT else "daily_loss_limit"
+        if self.time_stop_candles == math.inf:
+            return None
+        candle_s = 60.0 * timeframe_to_minutes(self.timeframe)
+        age = (current_time - trade.open_date_utc).total_seconds() / candle_s
+        side = -1.0 if trade.is_short else 1.0
+        one_r = trade.open_rate * self._trade_stop(pair, trade)
+        profit_r = side * (current_rate - trade.open_rate) / one_r
+        if risk.is_time_up(age, self.time_stop_candles, profit_r, self.time_stop_least_r):
+            return "time_stop"
+        return None
+
+    def custom_entry_price(  # noqa: PLR0917
+        self,
+        pair: str,
+        trade: Any,
+        current_time: datetime,
+        proposed_rate: float,
+        entry_tag: str | None,
+        side: str,
+        **kwargs: Any,
+    ) -> float:
+        """Return the proposed rate, no worse than the budget allows beyond the signal's close."""
+        signal = self._signal_number(pair, current_time, "close")
+        if trade is not None:
+            signal = trade.open_rate_requested
+        return execution.entry_rate(
+            proposed_rate, signal, self.slippage_budget_frac, side == "short"
+        )
+
+    def adjust_entry_price(  # noqa: PLR0917
+        self,
+        trade: Any,
+        order: Any,
+        pair: str,
+        current_time: datetime,
+        proposed_rate: float,
+        current_order_rate: float,
+        entry_tag: str | None,
+        side: str,
+        **kwargs: Any,
+    ) -> float | None:
+        """Follow the price on a new candle, no worse than the budget allows beyond the first rate.
+
+        None, which cancels the order, where the ladder no longer lets in.
+        """
+        if not ladder.worst_rung(self._ladder) < ladder.CLOSED:
+            return None
+        return execution.entry_rate(
+            proposed_rate, trade.open_rate_requested, self.slippage_budget_frac, trade.is_short
+        )
+
+    def adjust_trade_position(  # noqa: PLR0917
+        self,
+        trade: Any,
+        current_time: datetime,
+        current_rate: float,
+        current_profit: float,
+        min_stake: float | None,
+        max_stake: float,
+        current_entry_rate: float,
+        current_exit_rate: float,
+        current_entry_profit: float,
+        current_exit_profit: float,
+        **kwargs: Any,
+    ) -> float | None:
+        """Return the stake of the next slice, one a candle, inside budget and ladder; else None."""
+        planned = self._trade_plan(trade)
+        if not planned > trade.stake_amount or trade.has_open_orders:
+            return None
+        candle = timeframe_to_prev_date(self.timeframe, current_time)
+        if trade.date_last_filled_utc >= candle:
+            return None
+        fits = execution.is_within_budget(
+            current_rate, trade.open_rate_requested, self.slippage_budget_frac, trade.is_short
+        )
+        if not fits or not ladder.worst_rung(self._ladder) < ladder.CLOSED:
+            return None
+        stake = execution.next_slice(
+            planned,
+            trade.stake_amount,
+            self.most_slices,
+            self._signal_number(trade.pair, current_time, "quote_volume"),
+            self.slice_participation,
+            trade.leverage,
+            min_stake or 0.0,
+        )
+        return stake if 0.0 < stake <= max_stake else None
+
+    def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
+        """Take the account's worth to the drawdown ladder; a running bot stores what changed."""
+        wallets = getattr(self, "wallets", None)
+        if wallets is None:
+            return
+        now_s = current_time.timestamp()
+        if now_s <= self._last_loop_s:  # a bot that starts, or a backtest that begins anew
+            self._ladder = self._stored_ladder(now_s)
+        self._last_loop_s = now_s
+        before, equity = self._ladder, self._equity(wallets, now_s)
+        lives = self._outlives_process()
+        if before[1] >= ladder.CLOSED and lives and self._was_resumed(before[2]):
+            self._ladder = ladder.rearmed(before, equity)
+        self._ladder = ladder.step(
+            self._ladder,
+            now_s,
+            equity,
+            self.profile.drawdown_frac,
+            self.profile.daily_loss_frac,
+            math.inf if lives else ladder.BACKTEST_REARM_S,
+        )
+        if self._ladder != before and lives:
+            self._store_ladder()
+        if self._ladder[1] != before[1] and self.config.get("runmode") != RunMode.HYPEROPT:
+            logger.info("Drawdown ladder at %s: %s", current_time, ladder.stored(self._ladder))
+
     def leverage_column(
         self, volatility_day_frac: FloatArray, target: float, stop: FloatArray
     ) -> FloatArray:
@@ -208,6 +393,143 @@ class PackStrategy(IStrategy):
             stop, self.assumed_maintenance_frac, self.liquidation_margin_frac
         )
         return np.minimum(cap, safe)
+
+    def risk_scale_column(
+        self, close: FloatArray, calm: FloatArray, stop: FloatArray, day: int
+    ) -> FloatArray:
+        """Return the risk scale per row: `calm`, and less where a day's VaR (99 %) asks for it.
+
+        `day` is a day's candles; the weights of the EWMA volatility halve every day.
+        """
+        returns = np.diff(np.log(close), prepend=np.nan)
+        day_var = tails.ewma_var(returns, 0.01, 0.5 ** (1.0 / day)) * math.sqrt(day)
+        within = risk.var_scale(
+            day_var, self.profile.var_frac, stop, self.cost_frac, self.risk_per_trade_frac
+        )
+        return np.minimum(calm, within)
+
+    def _equity(self, wallets: Any, now_s: float) -> float:
+        """Return what the account is worth: the wallet, and every open trade at its last close."""
+        worth: float = wallets.get_total_stake_amount()
+        for trade in Trade.get_open_trades():
+            worth += risk.marked_profit(
+                trade.amount,
+                trade.open_rate,
+                self._mark(trade.pair, now_s, trade.open_rate),
+                trade.fee_open,
+                trade.funding_fees or 0.0,
+                trade.is_short,
+            )
+        return worth
+
+    def _mark(self, pair: str, now_s: float, otherwise: float) -> float:
+        """Return the close of the last candle that is closed at `now_s`."""
+        opened_s, closes = self._marks.get(pair, _NO_MARKS)
+        closed = now_s - 60 * timeframe_to_minutes(self.timeframe)
+        row = int(opened_s.searchsorted(closed, side="right")) - 1
+        return float(closes[row]) if row >= 0 else otherwise
+
+    def _room(self, equity: float, side: str) -> tuple[float, float]:
+        """Return the notional and the loss at the stop that the open trades leave for another."""
+        notional, squares = 0.0, 0.0
+        losses = {"long": 0.0, "short": 0.0}
+        for trade in Trade.get_open_trades():
+            held = max(trade.stake_amount, self._trade_plan(trade)) * trade.leverage
+            loss = held * (self._trade_stop(trade.pair, trade) + self.cost_frac)
+            notional += held
+            squares += loss * loss
+            losses["short" if trade.is_short else "long"] += loss
+        return exposure.exposure_room(
+            equity, self.profile.exposure_cap, notional
+        ), exposure.risk_room(
+            equity * self.profile.open_risk_frac,
+            losses[side],
+            losses["long" if side == "short" else "short"],
+            squares,
+            self.assumed_correlation,
+        )
+
+    def _first_slice(
+        self, pair: str, now: datetime, stake: float, leverage: float, min_stake: float
+    ) -> float:
+        """Return the stake itself, or the first slice of it where entries are sliced."""
+        self._planned_stakes[pair] = 0.0
+        if not self.position_adjustment_enable or not stake > 0.0:
+            return stake
+        volume = self._signal_number(pair, now, "quote_volume")
+        parts = execution.slice_count(
+            stake * leverage, volume, self.slice_participation, self.most_slices
+        )
+        if parts <= 1.0:
+            return stake
+        self._planned_stakes[pair] = stake
+        return execution.next_slice(
+            stake, 0.0, parts, volume, self.slice_participation, leverage, min_stake
+        )
+
+    def _trade_plan(self, trade: Any) -> float:
+        """Return the whole stake planned for a sliced `trade`; 0 for one that is not sliced."""
+        if not self.position_adjustment_enable:
+            return 0.0
+        if self._planned_stakes.get(trade.pair, 0.0) > 0.0:
+            planned = self._trade_plans[trade.id] = self._planned_stakes.pop(trade.pair)
+            if self._outlives_process():
+                trade.set_custom_data(PLAN_KEY, planned)
+        elif trade.id not in self._trade_plans:
+            stored = trade.get_custom_data(PLAN_KEY) if self._outlives_process() else None
+            self._trade_plans[trade.id] = float(stored or 0.0)
+        return self._trade_plans[trade.id]
+
+    def _book_allows(self, pair: str, now: datetime, amount: float, side: str) -> bool:
+        """Tell whether the order book has a narrow spread and fills `amount` inside the budget."""
+        try:
+            book = self.dp.orderbook(pair, BOOK_LEVELS)
+        except ExchangeError as error:
+            logger.warning("No entry into %s: no order book (%s)", pair, error)
+            return False
+        bids, asks = _levels(book.get("bids")), _levels(book.get("asks"))
+        if not len(bids) or not len(asks):
+            return False
+        is_short = side == "short"
+        spread = execution.spread_frac(bids[0, 0], asks[0, 0])
+        taken = bids if is_short else asks
+        rate = execution.book_rate(taken[:, 0], taken[:, 1], amount)
+        signal = self._signal_number(pair, now, "close")
+        return spread <= self.most_spread_frac and execution.is_within_budget(
+            rate, signal, self.slippage_budget_frac, is_short
+        )
+
+    def _stored_ladder(self, now_s: float) -> ladder.State:
+        """Return the ladder that a running bot stored with its first trade; else a new one."""
+        if not self._outlives_process():
+            return ladder.START
+        self._ladder_home = min((trade.id for trade in Trade.get_trades_proxy()), default=None)
+        if self._ladder_home is None:
+            return ladder.START
+        kept = CustomDataWrapper.get_custom_data(trade_id=self._ladder_home, key=LADDER_KEY)
+        return ladder.restored(kept[0].value, now_s) if kept else ladder.START
+
+    def _store_ladder(self) -> None:
+        """Keep the ladder with the bot's first trade; before it there is nothing to lose."""
+        if self._ladder_home is None:
+            self._ladder_home = min((trade.id for trade in Trade.get_trades_proxy()), default=None)
+        if self._ladder_home is not None:
+            CustomDataWrapper.set_custom_data(
+                self._ladder_home, LADDER_KEY, ladder.stored(self._ladder)
+            )
+
+    def _was_resumed(self, since_s: float) -> bool:
+        """Tell whether a person has resumed the bot after entries were closed."""
+        folder = self.config.get("user_data_dir")
+        mark = Path(folder) / ladder.REARM_FILE if folder else None
+        return mark is not None and mark.exists() and mark.stat().st_mtime > since_s
+
+    def _signal_number(self, pair: str, now: datetime, column: str) -> float:
+        """Return a column of the signal candle; NaN where it cannot be had."""
+        frame = self._analyzed(pair)
+        if frame is None or not self._is_fresh(frame, now):
+            return math.nan
+        return _number(frame, column, -1)
 
     def _signal_risk(self, pair: str, now: datetime) -> tuple[float, float, float]:
         """Return the risk columns of the signal candle; NaN each where one cannot be had."""
@@ -260,6 +582,15 @@ class PackStrategy(IStrategy):
 
     def _outlives_process(self) -> bool:
         return self.config.get("runmode") in (RunMode.DRY_RUN, RunMode.LIVE)
+
+
+_NO_MARKS: tuple[Seconds, FloatArray] = (np.empty(0, dtype=np.int64), np.empty(0))
+
+
+def _levels(side: Any) -> FloatArray:
+    """Return one side of a book as rows of price and size; empty where it is not one."""
+    rows = [row[:2] for row in side or () if len(row) >= 2]
+    return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
 def _number(frame: DataFrame, column: str, row: int) -> float:

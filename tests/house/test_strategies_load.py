@@ -83,8 +83,9 @@ def test_one_class_per_file_named_as_its_file(folder):
 
 
 def test_the_kit_needs_only_what_the_stock_image_has():
-    allowed = {"numpy", "pandas", "talib", "tradekit", "math", "collections", "typing"}
-    allowed_in_base = allowed | {"freqtrade", "abc", "datetime"}
+    standard = {"math", "collections", "typing", "statistics", "json", "hashlib", "datetime"}
+    allowed = {"numpy", "pandas", "talib", "tradekit", "pathlib"} | standard
+    allowed_in_base = allowed | {"freqtrade", "abc", "logging"}
     for path in (ROOT / "strategies" / "tradekit").glob("*.py"):
         words = (line.split() for line in path.read_text().splitlines())
         used = {

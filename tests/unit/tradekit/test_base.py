@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.enums import CandleType, RunMode
-from freqtrade.persistence import LocalTrade
+from freqtrade.persistence import LocalTrade, disable_database_use, enable_database_use
 from freqtrade.strategy import IStrategy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +19,18 @@ from tradekit.base import PackStrategy
 from tradekit.signals import RISK_COLUMNS, Rule
 
 PAIR = "BTC/USDT:USDT"
+
+
+@pytest.fixture(autouse=True)
+def no_database():
+    """Open trades live in Freqtrade's memory, as in a backtest."""
+    disable_database_use("5m")
+    LocalTrade.reset_trades()
+    yield
+    LocalTrade.reset_trades()
+    enable_database_use()
+
+
 NOW = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 TIMEFRAME = timedelta(minutes=5)
 RISK = {"stop_dist_frac": 0.02, "leverage_cap": 4.0, "risk_scale": 1.0}
@@ -57,6 +69,8 @@ def bot(frame=None, runmode=RunMode.DRY_RUN, equity=10_000.0):
     strategy = Plain(config)
     strategy.dp = DataProvider(config, None)
     strategy.wallets = SimpleNamespace(get_total_stake_amount=lambda: equity)
+    book = {"bids": [[99.99, 1e6]], "asks": [[100.01, 1e6]]}
+    strategy.dp.orderbook = lambda *_: book
     if frame is not None:
         strategy.dp._set_cached_df(PAIR, "5m", frame, CandleType.FUTURES)
         strategy.dp._set_dataframe_max_index(PAIR, len(frame))
@@ -184,7 +198,6 @@ def test_stake_and_leverage_respect_every_limit(
 
 def test_exits_are_never_refused():
     assert Plain.confirm_trade_exit is IStrategy.confirm_trade_exit
-    assert Plain.custom_exit is IStrategy.custom_exit
 
 
 def trade_of(is_short=False, leverage=4.0, trade_id=1, opened=NOW):
