@@ -100,7 +100,8 @@ def _said(journal: Journal, policy: Policy, event: Event, target: str) -> Iterat
         groups = [
             k.split("|", 2)[2]
             for k, p in portions
-            if any(one.startswith(target) for one in (*p["told"], *p["ended"]))
+            if payload["message"] == target
+            or any(one.startswith(target) for one in (*p["told"], *p["ended"]))
         ]
         about = f" in the group {', '.join(groups)}" if groups else ""
         digest = (
