@@ -15,7 +15,6 @@ import orjson
 import pytest
 
 from automation.journal import Draft, Journal, Query
-from automation.journal.commands import tail
 from automation.journal.folds import current, save_snapshot
 from tests.contract.journal_servers import postgres_server
 
@@ -237,6 +236,6 @@ def test_start_and_search_with_very_many_events(folder):
             "newest of a busy bot": Query(bot="momentum-3"),
         }.items():
             began = time.perf_counter()
-            assert tail(journal, query, limit=20)
+            assert journal.tail(20, query)
             say(f"search for {name} among {MANY:,}, ms", round(since(began) * 1000, 1))
     say("size, GB", round(path.stat().st_size / 1e9, 2))

@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from automation.journal import Facts, Journal
-from automation.journal.commands import report_on
 from automation.journal.kinds import Kinds
 from automation.journal.report import report, to_markdown
 from automation.testing import ManualClock
@@ -37,7 +36,7 @@ def test_the_report_says_who_did_what_from_where_and_what_is_missing(kinds):
         clock.advance(86_400)
         journal.append("bot.up", actor="late", source="fleet")
         account = report(journal, START, START + timedelta(hours=2), kinds=kinds)
-        whole = report_on(journal, START, START + timedelta(hours=2))
+        whole = report(journal, START, START + timedelta(hours=2), verification=journal.verify())
     assert account.events == 5, "with the journal's own word on the clock"
     assert account.actors["ann"] == {"bot.stop": 2}
     assert "late" not in account.actors
