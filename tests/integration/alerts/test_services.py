@@ -4,6 +4,7 @@ import asyncio
 import email
 import email.policy
 import ipaddress
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
@@ -206,16 +207,12 @@ async def test_a_webhook_gets_json(http):
 
 
 async def test_a_service_that_never_answers_is_left_after_the_time_out():
-    async def never(_reader, writer):
-        await asyncio.sleep(20)
-        writer.close()
-
-    server = await asyncio.start_server(never, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+    never = socket.create_server(("127.0.0.1", 0))  # takes connections and never answers
+    port = never.getsockname()[1]
     channel = AppriseChannel("hook", f"json://127.0.0.1:{port}/", timeout_s=0.5)
     with pytest.raises(TransientError):
         await channel.send(message())
-    server.close()
+    never.close()
 
 
 def test_an_address_that_apprise_does_not_know_is_refused():
