@@ -35,11 +35,15 @@ def render_table(status: FleetStatus, events: Sequence[str] = ()) -> RenderableT
 
 
 def _headline(status: FleetStatus) -> Text:
-    line = Text(f"fleet {status.fleet}: ", style="bold")
+    line = Text(f"fleet {status.fleet}", style="bold")
+    modes = _modes(status)
+    if len(modes) == 1:
+        line.append(", ").append_text(_mode(modes[0]))
+    line.append(": ")
     line.append("healthy" if status.healthy else "not healthy", _health_style(status.healthy))
     if status.simulator is not None:
         simulator = status.simulator
-        line.append(f"   simulator {simulator.state} ", "default")
+        line.append("   simulator ", "default")
         line.append(str(simulator.health), _COLOURS[simulator.health])
     line.append(f"   {status.taken_at:%Y-%m-%d %H:%M:%S} UTC", "dim")
     return line
@@ -47,29 +51,37 @@ def _headline(status: FleetStatus) -> Text:
 
 def _bots(status: FleetStatus) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
-    for name in ("bot", "strategy", "mode", "state", "health"):
+    modes = ("mode",) if len(_modes(status)) > 1 else ()
+    for name in ("bot", "strategy", *modes, "state", "health"):
         # On a narrow terminal the strategy's name gives way, never the bot's.
         table.add_column(name, no_wrap=name != "strategy", overflow="ellipsis")
     for name in ("up", "trades", "USDT", "candle", "restarts"):
         table.add_column(name, justify="right", no_wrap=True)
     for bot in status.bots:
-        table.add_row(*_row(bot))
+        table.add_row(*_row(bot, has_mode=bool(modes)))
     if len(status.bots) > 1:
         profits = [bot.profit_usdt for bot in status.bots if bot.profit_usdt is not None]
         trades = sum(bot.open_trades or 0 for bot in status.bots)
         restarts = sum(bot.restarts for bot in status.bots)
         total = _money(sum(profits)) if profits else Text("-")
-        table.add_row(
-            "all", "", "", "", "", "", str(trades), total, "", str(restarts), style="bold"
-        )
+        blank = [""] * (4 + len(modes))
+        table.add_row("all", *blank, str(trades), total, "", str(restarts), style="bold")
     return table
 
 
-def _row(bot: BotStatus) -> list[str | Text]:
+def _modes(status: FleetStatus) -> list[str]:
+    return sorted({bot.mode for bot in status.bots if bot.mode})
+
+
+def _mode(mode: str) -> Text:
+    return Text(mode, "bold red" if mode == "live" else "")
+
+
+def _row(bot: BotStatus, *, has_mode: bool) -> list[str | Text]:
     return [
         bot.name,
         bot.strategy,
-        Text(bot.mode, "bold red" if bot.mode == "live" else ""),
+        *([_mode(bot.mode)] if has_mode else []),
         str(bot.state),
         Text(str(bot.health), _COLOURS[bot.health]),
         duration(bot.uptime_s),

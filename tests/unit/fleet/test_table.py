@@ -38,7 +38,7 @@ def test_every_bot_has_a_line_and_trouble_has_a_reason():
         fleet="demo", healthy=False, bots=bots, taken_at=datetime(2025, 1, 1, tzinfo=UTC)
     )
     text = draw(status, ["one opened long BTC"])
-    assert "fleet demo: not healthy" in text
+    assert "fleet demo, dry-run: not healthy" in text
     assert "1m15s" in text
     assert "+12.35" in text or "+12.34" in text
     assert "two: its API hangs" in text
@@ -66,6 +66,15 @@ def test_a_narrow_terminal_keeps_the_names():
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def test_live_bots_stand_out_in_a_mixed_fleet():
+    bots = (bot("one"), bot("two").model_copy(update={"mode": "live"}))
+    status = FleetStatus(
+        fleet="demo", healthy=True, bots=bots, taken_at=datetime(2025, 1, 1, tzinfo=UTC)
+    )
+    assert " live " in draw(status)
+    assert " dry-run " in draw(status)
 
 
 def test_rows_are_drawn_without_markup():
