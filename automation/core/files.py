@@ -1,6 +1,7 @@
 """Writes state files whole or not at all: a temporary name, then a rename."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from automation.core.errors import DependencyError
@@ -21,7 +22,8 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # its folder may be none
+            temporary.unlink()
         cure = "free disk space or check the permissions"
         raise DependencyError(
             f"cannot be written: {error.strerror}", where=str(path), cure=cure

@@ -9,11 +9,13 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from automation.core.backtests import Backtester, BacktestJob
@@ -21,10 +23,13 @@ from automation.core.clock import from_ms
 from automation.gates import limits
 from automation.gates.cache import Cache, key_of
 from automation.gates.config import GateSettings, TruncationSettings
+from automation.gates.figures import DAY_MS
 from automation.gates.results import WindowResult, from_document, reduce_outcome, to_document
 from automation.gates.selection import Side
 
 _WORKER = "automation.worker.checks"
+_PARTS = 3
+_RESERVE = 1.3  # trades cut off by the end of a range are not examined
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +115,18 @@ class Bench:
             asked["recursive"] = {"timerange": timerange}
         return await self._check(side, asked, self.settings.process)
 
-    async def look_ahead(self, side: Side, ranges: Sequence[Range]) -> Answers:
-        """Run lookahead-analysis over several ranges, a process each."""
+    async def look_ahead(self, side: Side, windows: Sequence[Sequence[Range]]) -> Answers:
+        """Run lookahead-analysis over the ranges of several windows, a process a window."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._look_ahead(side, one)) for one in ranges]
+            tasks = [group.create_task(self._look_ahead(side, one)) for one in windows]
         answers = [task.result() for task in tasks]
         lines = tuple(line for one in answers for line in one.lines)
         return Answers(lines, next((one.fault for one in answers if one.fault), ""))
 
-    async def _look_ahead(self, side: Side, one: Range) -> Answers:
-        asked = {"lookahead": [{"timerange": one.timerange, "trades": one.trades}]}
+    async def _look_ahead(self, side: Side, ranges: Sequence[Range]) -> Answers:
+        asked = {
+            "lookahead": [{"timerange": one.timerange, "trades": one.trades} for one in ranges]
+        }
         return await self._check(side, asked, self.settings.lookahead)
 
     async def _check(self, side: Side, asked: dict[str, Any], bounds: Any) -> Answers:
@@ -196,21 +203,30 @@ def _last_words(output: limits.Output) -> str:
     return spoken[-1] if spoken else f"it ended with exit code {output.code}"
 
 
-def plan_ranges(results: Sequence[WindowResult], trades: int) -> tuple[Range, ...]:
-    """Spread `trades` over the windows: of each the first days that hold its share, and a reserve.
+def plan_ranges(results: Sequence[WindowResult], trades: int) -> tuple[tuple[Range, ...], ...]:
+    """Spread `trades` over the windows, and over three parts of each; one tuple a window.
 
-    The analysis works on whole ranges and pays for every candle of them, so short ones are enough
-    where a strategy trades often.
+    The analysis examines the earliest trades of a range and backtests it anew from its beginning
+    for each of them: many short ranges see more of the data, and cost less, than few long ones.
     """
-    share = -(-trades // len(results))
-    planned = []
-    for result in results:
-        count = len(result.trades)
-        if not count:
+    share = -(-trades // (len(results) * _PARTS))
+    return tuple(tuple(_parts(result, share)) for result in results if len(result.trades))
+
+
+def _parts(result: WindowResult, share: int) -> Iterator[Range]:
+    """In each part of a window, the first whole days that hold `share` trades and a reserve."""
+    opens, closes = np.array(result.trades.open_ms), np.array(result.trades.close_ms)
+    length = result.end_ms - result.start_ms
+    edges = [_midnight(result.start_ms + length * part // _PARTS) for part in range(_PARTS + 1)]
+    for start, end in pairwise((*edges[:-1], result.end_ms)):
+        inside = np.sort(closes[(opens >= start) & (closes < end)])
+        if not len(inside):
             continue
-        wanted = min(count - 1, int(share * 1.3))
-        last_ms = min(sorted(result.trades.close_ms)[wanted] + 2 * 86_400_000, result.end_ms)
-        first, last = from_ms(result.start_ms), from_ms(last_ms)
-        end = f"{last:%Y%m%d}" if last_ms < result.end_ms else result.window.partition("-")[2]
-        planned.append(Range(f"{first:%Y%m%d}-{end}", share))
-    return tuple(planned)
+        wanted = int(share * _RESERVE)
+        last = int(inside[wanted]) + DAY_MS if wanted < len(inside) else end
+        stop = f"{from_ms(min(last, end)):%Y%m%d}"
+        yield Range(f"{from_ms(start):%Y%m%d}-{stop}", share)
+
+
+def _midnight(instant_ms: int) -> int:
+    return -(-instant_ms // DAY_MS) * DAY_MS

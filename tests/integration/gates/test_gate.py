@@ -1,0 +1,37 @@
+"""The whole gate with real Freqtrade: what passes, what fails, and that it says why."""
+
+import json
+
+
+def verdicts(document) -> dict[str, str]:
+    return {one["name"]: one["verdict"] for one in document["strategies"]}
+
+
+def test_pass_change_and_cache(gate, repository, checks, tmp_path):
+    """One strategy as it stands, then unchanged in all but its words, then changed."""
+    first = gate("--all", "--no-base", code=0)
+    assert verdicts(first) == {"Crossing": "pass"}
+    passed = checks(first, "pass")
+    assert {"truncation", "recursive", "look-ahead", "zero trades", "runs"} <= passed.keys()
+    assert not checks(first, "not judged")
+
+    assert gate(code=0)["strategies"] == []  # nothing is touched
+
+    repository.change(
+        ("    def populate_entry_trend", "    # a remark\n    def populate_entry_trend")
+    )
+    same = gate(code=0)
+    assert verdicts(same) == {"Crossing": "pass"}
+    assert same["strategies"][0]["comparison"]["is_identical"]
+    assert same["strategies"][0]["windows"] == first["strategies"][0]["windows"]
+
+    repository.change(("timeperiod=20", "timeperiod=21"))
+    changed = gate("--report", tmp_path / "report")
+    assert verdicts(changed)["Crossing"] in {"changed, not worse", "fail"}
+    assert len(changed["strategies"][0]["comparison"]["intervals"]) == 4
+    assert (tmp_path / "report" / "gate.html").read_text().count('class="before"') >= 1
+    kept = json.loads((tmp_path / "report" / "gate.json").read_text())
+    assert kept == changed
+
+    again = gate()
+    assert again == changed

@@ -1,0 +1,64 @@
+"""Time and memory limits on real processes."""
+
+import sys
+import time
+
+import psutil
+import pytest
+
+from automation.gates.limits import Command, LimitExceeded, Limits, run
+
+
+def command(code: str, tmp_path, **bounds) -> Command:
+    limits = Limits(**{"time_s": 20.0, "memory_mb": 500.0, **bounds})
+    return Command((sys.executable, "-u", "-c", code), {}, tmp_path, limits)
+
+
+def ended(pid: int) -> bool:
+    """Wait until a process is gone, or dead and not yet collected, for at most five seconds."""
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+async def test_output_and_code(tmp_path):
+    told = []
+    output = await run(
+        command("print('a'); print('b'); raise SystemExit(3)", tmp_path), told.append
+    )
+    assert (output.code, output.lines, told) == (3, ("a", "b"), ["a", "b"])
+
+
+async def test_a_loop_without_end_is_stopped(tmp_path):
+    started = time.monotonic()
+    with pytest.raises(LimitExceeded, match=r"after 0\.5 s, its time limit"):
+        await run(command("while True: pass", tmp_path, time_s=0.5))
+    assert time.monotonic() - started < 5
+
+
+async def test_memory_of_children_counts_and_all_of_them_end(tmp_path):
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c',"
+        " 'import time; x = bytearray(300_000_000); time.sleep(60)'])\n"
+        "print(child.pid, flush=True)\n"
+        "child.wait()"
+    )
+    told: list[str] = []
+    with pytest.raises(LimitExceeded, match="above 150 MB, its memory limit"):
+        await run(command(code, tmp_path, memory_mb=150.0), told.append)
+    assert ended(int(told[0]))
+
+
+async def test_what_a_program_leaves_running_is_ended(tmp_path):
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
+        " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "print(child.pid)"
+    )
+    output = await run(command(code, tmp_path))
+    assert ended(int(output.lines[0]))
