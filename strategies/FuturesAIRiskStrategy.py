@@ -72,25 +72,29 @@ class FuturesAIRiskStrategy(PackStrategy):
             "leverage_cap": self.leverage_column(
                 volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
             ),
-            "risk_scale": self.risk_scale_column(close, calm, stop, DAY),
+            "risk_scale": self.risk_scale_column(volatility * np.sqrt(DAY), calm, stop),
         }
 
     @staticmethod
     def entries(c: Columns, p: Parameters) -> list[Rule]:
         """Enter when price regains the middle band soon after an extreme against the trend."""
-        low, gap, window = p["rsi_extreme"], p["trend_gap_frac"], p["pullback_candles"]
+        low, window = p["rsi_extreme"], p["pullback_candles"]
         sold = (c["close"] < c["band_low"]) & (c["rsi"] < low)
         bought = (c["close"] > c["band_high"]) & (c["rsi"] > 100 - low)
-        long = (
-            (c["ema_fast"] > c["ema_slow"] * (1.0 + gap))
-            & ind.rolling_any(sold, window)
-            & ind.crossed_above(c["close"], c["band_mid"])
-        )
-        short = (
-            (c["ema_fast"] < c["ema_slow"] * (1.0 - gap))
-            & ind.rolling_any(bought, window)
-            & ind.crossed_below(c["close"], c["band_mid"])
-        )
+        up, down = FuturesAIRiskStrategy.ablated(c, p)
+        return [
+            up._replace(holds=up.holds & ind.rolling_any(sold, window)),
+            down._replace(holds=down.holds & ind.rolling_any(bought, window)),
+        ]
+
+    @staticmethod
+    def ablated(c: Columns, p: Parameters) -> list[Rule]:
+        """Return the entries without the defining condition: no extreme came before."""
+        gap = p["trend_gap_frac"]
+        rising = c["ema_fast"] > c["ema_slow"] * (1.0 + gap)
+        falling = c["ema_fast"] < c["ema_slow"] * (1.0 - gap)
+        long = rising & ind.crossed_above(c["close"], c["band_mid"])
+        short = falling & ind.crossed_below(c["close"], c["band_mid"])
         return [Rule("long", "dip_regained", long), Rule("short", "rally_faded", short)]
 
     @staticmethod

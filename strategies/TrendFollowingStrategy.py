@@ -62,7 +62,7 @@ class TrendFollowingStrategy(PackStrategy):
                 volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
             ),
             "risk_scale": self.risk_scale_column(
-                close, risk.calm_scale(volatility, slow_volatility, 0.5), stop, DAY
+                volatility * np.sqrt(DAY), risk.calm_scale(volatility, slow_volatility, 0.5), stop
             ),
         }
         for hours in sorted({*self.breakout_hours.opt_range, *self.exit_hours.opt_range}):
@@ -77,6 +77,14 @@ class TrendFollowingStrategy(PackStrategy):
         up = (c["close"] > c[f"high_{hours}h"]) & (c["close"] > c["trend"] * (1.0 + gap))
         down = (c["close"] < c[f"low_{hours}h"]) & (c["close"] < c["trend"] * (1.0 - gap))
         return [Rule("long", "channel_break_up", up), Rule("short", "channel_break_down", down)]
+
+    @staticmethod
+    def ablated(c: Columns, p: Parameters) -> list[Rule]:
+        """Return the entries without the defining condition: no channel is broken, only the average."""
+        gap = p["trend_gap_frac"]
+        up = ind.crossed_above(c["close"], c["trend"] * (1.0 + gap))
+        down = ind.crossed_below(c["close"], c["trend"] * (1.0 - gap))
+        return [Rule("long", "average_crossed", up), Rule("short", "average_crossed", down)]
 
     @staticmethod
     def exits(c: Columns, p: Parameters) -> list[Rule]:

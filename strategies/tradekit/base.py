@@ -395,16 +395,19 @@ class PackStrategy(IStrategy):
         return np.minimum(cap, safe)
 
     def risk_scale_column(
-        self, close: FloatArray, calm: FloatArray, stop: FloatArray, day: int
+        self, volatility_day_frac: FloatArray, calm: FloatArray, stop: FloatArray
     ) -> FloatArray:
         """Return the risk scale per row: `calm`, and less where a day's VaR (99 %) asks for it.
 
-        `day` is a day's candles; the weights of the EWMA volatility halve every day.
+        Normal VaR of the day's volatility, mean zero: it forgets after its window, which an
+        exponential average would not within a start-up period.
         """
-        returns = np.diff(np.log(close), prepend=np.nan)
-        day_var = tails.ewma_var(returns, 0.01, 0.5 ** (1.0 / day)) * math.sqrt(day)
         within = risk.var_scale(
-            day_var, self.profile.var_frac, stop, self.cost_frac, self.risk_per_trade_frac
+            tails.NORMAL_99 * volatility_day_frac,
+            self.profile.var_frac,
+            stop,
+            self.cost_frac,
+            self.risk_per_trade_frac,
         )
         return np.minimum(calm, within)
 

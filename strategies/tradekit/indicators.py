@@ -81,6 +81,29 @@ def volatility_frac(close: FloatArray, window: int) -> FloatArray:
     return np.asarray(np.sqrt(squares))
 
 
+def efficiency_ratio(close: FloatArray, window: int) -> FloatArray:
+    """Return the way made in `window` rows over the way walked, 0 (to and fro) to 1 (straight).
+
+    Kaufman 1995, Smarter Trading. A price that did not move at all made no way: NaN.
+    """
+    steps = np.abs(np.diff(close, prepend=np.nan))
+    walked = np.full(len(close), np.nan)
+    walked[1:] = sma(steps[1:], window) * window
+    return ratio(np.abs(close - shifted(close, window)), walked)
+
+
+def relative_volume(volume: FloatArray, window: int) -> FloatArray:
+    """Return the volume over the mean of the `window` rows before it, that row not included."""
+    return ratio(volume, shifted(sma(volume, window), 1))
+
+
+def ratio(values: FloatArray, by: FloatArray) -> FloatArray:
+    """Return `values` / `by`; NaN where `by` is not positive."""
+    quotient = np.full(len(values), np.nan)
+    np.divide(values, by, out=quotient, where=by > 0.0)
+    return quotient
+
+
 def rolling_any(condition: BoolArray, window: int) -> BoolArray:
     """Return whether `condition` held in any of the last `window` rows, that row included."""
     held = np.concatenate(([0], np.cumsum(condition)))

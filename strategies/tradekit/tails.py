@@ -15,6 +15,8 @@ from tradekit.indicators import FloatArray
 from tradekit.metrics import cvar_frac
 
 _NORMAL = NormalDist()
+NORMAL_99 = -_NORMAL.inv_cdf(0.01)
+"""Value at risk (99 %) of a normal distribution of mean 0, in deviations."""
 
 
 def historical_var(returns: FloatArray, tail_frac: float) -> float:

@@ -57,7 +57,7 @@ def walk():
                 "high": np.maximum(before, close) * spread[0],
                 "low": np.minimum(before, close) / spread[1],
                 "close": close,
-                "volume": rng.uniform(1, 100, rows),
+                "volume": rng.lognormal(3, 1, rows),
             }
         )
 
@@ -66,7 +66,11 @@ def walk():
 
 @pytest.fixture(params=["BTC", "ETH", "SOL"])
 def real_candles(request, data_dir):
-    """Three weeks of real 5m candles of one pair."""
-    frame = pd.read_feather(data_dir / "futures" / f"{request.param}_USDT_USDT-5m-futures.feather")
-    within = (frame["date"] >= "2024-03-01") & (frame["date"] < "2024-03-22")
-    return frame[within].reset_index(drop=True)
+    """Read 6,000 real candles of one pair, from March 2024 on, in the timeframe asked for."""
+
+    def read(timeframe):
+        name = f"{request.param}_USDT_USDT-{timeframe}-futures.feather"
+        frame = pd.read_feather(data_dir / "futures" / name)
+        return frame[frame["date"] >= "2024-03-01"].iloc[:6_000].reset_index(drop=True)
+
+    return read

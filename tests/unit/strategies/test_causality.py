@@ -39,10 +39,10 @@ def test_on_candles_made_for_the_test(strategy, analysed, walk, seed):
 
 @pytest.mark.real_data
 def test_on_real_candles(strategy, analysed, real_candles):
-    rows = signal_rows(analysed(strategy, real_candles))
+    candles = real_candles(strategy.timeframe)
+    rows = signal_rows(analysed(strategy, candles))
     assert len(rows) > 10
-    cuts = cuts_of(len(real_candles), rows)
-    assert not changed_columns(strategy, real_candles, analysed, cuts)
+    assert not changed_columns(strategy, candles, analysed, cuts_of(len(candles), rows))
 
 
 def test_a_look_ahead_is_seen(strategy, analysed, walk, monkeypatch):
