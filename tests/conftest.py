@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+# Servers that several folders of tests start; named here because pytest wants plugins at the top.
+pytest_plugins = ["tests.contract.journal_servers"]
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 

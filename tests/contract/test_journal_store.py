@@ -16,8 +16,6 @@ from automation.journal.journal import open_store
 from automation.journal.store import Batch, Effect, Settlement, Snapshot
 from automation.journal.verification import verify_links
 
-pytest_plugins = ["tests.contract.journal_servers"]
-
 
 @pytest.fixture(params=["sqlite", "postgres", "memory"])
 def address(request, tmp_path):
