@@ -67,7 +67,7 @@ def next_slice(  # noqa: PLR0917
     if not (planned_stake > 0.0 and filled_stake >= 0.0 and most >= 1.0 and leverage >= 1.0):
         return 0.0
     rest = planned_stake - filled_stake
-    stake = planned_stake / most
+    stake = max(planned_stake / most, min_stake)
     if quote_volume > 0.0 and participation > 0.0:
         stake = max(stake, participation * quote_volume / leverage)
     if rest - stake < min_stake:

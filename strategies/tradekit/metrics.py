@@ -7,6 +7,7 @@ input makes the result NaN. Knows nothing of Freqtrade.
 """
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from tradekit.indicators import FloatArray
 
 DAYS_PER_YEAR = 365  # the market never closes
+EULER = 0.5772156649015329
+_NORMAL = NormalDist()
 
 
 def sharpe(returns: FloatArray, periods_per_year: float = DAYS_PER_YEAR) -> float:
@@ -78,6 +81,85 @@ def calmar(equity: FloatArray, years: float) -> float:
     if fall == 0.0:
         return math.inf if yearly > 0.0 else math.nan
     return yearly / fall
+
+
+def ulcer_frac(equity: FloatArray) -> float:
+    """Return the root mean square of the drawdowns of all rows, as a fraction (Martin 1987).
+
+    0 for a curve that never falls; NaN for an empty one.
+    """
+    if not len(equity):
+        return math.nan
+    peak = np.maximum.accumulate(equity)
+    return math.sqrt(float(np.mean(((peak - equity) / peak) ** 2)))
+
+
+def probabilistic_sharpe(returns: FloatArray, benchmark: float = 0.0) -> float:
+    """Return the probability that the true Sharpe ratio a period is above `benchmark`.
+
+    Φ((SR − SR*) √(n − 1) / √(1 − γ₃ SR + (γ₄ − 1) / 4 · SR²)), moments biased, γ₄ not in excess
+    (Bailey and López de Prado 2012, The Sharpe Ratio Efficient Frontier, eq. 11). `benchmark` is a
+    period's, not annual. NaN for fewer than three returns or none that differ.
+    """
+    ratio = sharpe(returns, 1.0)
+    if len(returns) < 3 or math.isnan(ratio):
+        return math.nan
+    centred = returns - np.mean(returns)
+    variance = float(np.mean(centred**2))
+    skew = float(np.mean(centred**3)) / variance**1.5
+    kurtosis = float(np.mean(centred**4)) / variance**2
+    spread = 1.0 - skew * ratio + (kurtosis - 1.0) / 4.0 * ratio**2
+    if not spread > 0.0:
+        return math.nan
+    return _NORMAL.cdf((ratio - benchmark) * math.sqrt(len(returns) - 1) / math.sqrt(spread))
+
+
+def expected_best_sharpe(trials: int, sharpe_variance: float) -> float:
+    """Return the Sharpe ratio that the best of `trials` strategies without any skill shows by luck.
+
+    √V ((1 − γ) Φ⁻¹(1 − 1/N) + γ Φ⁻¹(1 − 1/(N e))), V the variance of the trials' ratios, in the
+    same period (Bailey and López de Prado 2014, The Deflated Sharpe Ratio, eq. 1). 0 for one trial.
+    """
+    if trials < 2 or not sharpe_variance > 0.0:
+        return 0.0
+    first = _NORMAL.inv_cdf(1.0 - 1.0 / trials)
+    second = _NORMAL.inv_cdf(1.0 - 1.0 / (trials * math.e))
+    return math.sqrt(sharpe_variance) * ((1.0 - EULER) * first + EULER * second)
+
+
+def deflated_sharpe(returns: FloatArray, trials: int, sharpe_variance: float) -> float:
+    """Return the probability that the Sharpe ratio is more than the luck of the best of `trials`.
+
+    `probabilistic_sharpe` against `expected_best_sharpe` (Bailey and López de Prado 2014).
+    """
+    return probabilistic_sharpe(returns, expected_best_sharpe(trials, sharpe_variance))
+
+
+def exposure_frac(
+    opened_s: npt.NDArray[np.int64], closed_s: npt.NDArray[np.int64], start_s: int, end_s: int
+) -> float:
+    """Return the part of the time from `start_s` to `end_s` in which at least one trade was open.
+
+    NaN without any time.
+    """
+    if not end_s > start_s:
+        return math.nan
+    order = np.argsort(opened_s, kind="stable")
+    opened = np.clip(opened_s[order], start_s, end_s)
+    closed = np.maximum.accumulate(np.clip(closed_s[order], start_s, end_s))
+    before = np.concatenate(([start_s], closed[:-1]))
+    covered = np.maximum(closed - np.maximum(opened, before), 0)
+    return float(np.sum(covered)) / (end_s - start_s)
+
+
+def turnover(notionals: FloatArray, mean_equity: float, years: float) -> float:
+    """Return how many times a year the account was traded: Σ |notional| of both sides over equity.
+
+    `notionals` are those of all fills, entries and exits; NaN without equity or time.
+    """
+    if not (mean_equity > 0.0 and years > 0.0):
+        return math.nan
+    return float(np.sum(np.abs(notionals))) / mean_equity / years
 
 
 def profit_factor(profits: FloatArray) -> float:

@@ -127,3 +127,64 @@ def test_calmar_with_tail_by_hand():
     # one year, +50 %; deepest fall 20 %; 5 % of four days is a fifth of the worst day: −20 %
     curve = np.array([100.0, 125.0, 100.0, 125.0, 150.0])
     assert metrics.calmar_with_tail(curve, 1.0, 3.0) == pytest.approx(0.5 / (0.2 + 3 * 0.2))
+
+
+def test_the_published_probabilistic_and_deflated_sharpe():
+    # Bailey and López de Prado 2014, numerical example: annual Sharpe 2.5 of 1,250 daily returns
+    # (250 a year), skewness −3, kurtosis 10, best of 100 trials with annual variance ½: 0.9004
+    benchmark = metrics.expected_best_sharpe(100, 0.5 / 250)
+    assert benchmark == pytest.approx(0.1132, abs=1e-4)
+    # p (1 − p) = 1/13 gives skewness −3 and kurtosis 10
+    returns = two_points(1_250, 2.5 / math.sqrt(250), 0.5 - math.sqrt(0.25 - 1 / 13))
+    assert stats.skew(returns) == pytest.approx(-3.0, abs=0.01)
+    assert stats.kurtosis(returns, fisher=False) == pytest.approx(10.0, abs=0.05)
+    found = metrics.deflated_sharpe(returns, 100, 0.5 / 250)
+    assert found == pytest.approx(0.9004, abs=1e-3)
+
+
+def two_points(count, ratio, rare_frac):
+    """Make returns on two points, the low one rare, with the Sharpe ratio `ratio`."""
+    rare = round(count * rare_frac)
+    values = np.concatenate((np.full(rare, -1.0), np.zeros(count - rare)))
+    return (values - values.mean()) / values.std(ddof=1) + ratio
+
+
+def test_probabilistic_sharpe_of_normal_returns_is_the_plain_test():
+    returns = np.random.default_rng(5).normal(0.05, 1.0, 4_000)
+    ratio = metrics.sharpe(returns, 1.0)
+    expected = stats.norm.cdf(ratio * math.sqrt(3_999) / math.sqrt(1 + ratio**2 / 2))
+    assert metrics.probabilistic_sharpe(returns) == pytest.approx(expected, abs=2e-3)
+
+
+def test_luck_grows_with_trials():
+    lucks = [metrics.expected_best_sharpe(n, 0.01) for n in (1, 2, 10, 100, 10_000)]
+    assert lucks[0] == 0.0
+    assert lucks == sorted(lucks)
+    # the expected maximum of 1,000 standard normals, by simulation
+    draws = np.random.default_rng(1).standard_normal((2_000, 1_000)).max(axis=1)
+    assert metrics.expected_best_sharpe(1_000, 1.0) == pytest.approx(draws.mean(), abs=0.03)
+
+
+def test_ulcer_worked_by_hand():
+    # drawdowns 0, 10 %, 20 %, 0
+    found = metrics.ulcer_frac(np.array([100.0, 90.0, 80.0, 110.0]))
+    assert found == pytest.approx(math.sqrt((0.01 + 0.04) / 4))
+
+
+def test_exposure_counts_overlapping_time_once():
+    opened, closed = np.array([0, 5, 20, 95]), np.array([10, 8, 30, 200])
+    assert metrics.exposure_frac(opened, closed, 0, 100) == pytest.approx(0.25)
+    assert metrics.exposure_frac(opened[:0], closed[:0], 0, 100) == 0.0
+    assert math.isnan(metrics.exposure_frac(opened, closed, 5, 5))
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=8))
+def test_exposure_is_the_union_of_intervals(spans):
+    opened = np.array([min(span) for span in spans], dtype=np.int64)
+    closed = np.array([max(span) for span in spans], dtype=np.int64)
+    seconds = {second for a, b in zip(opened, closed, strict=True) for second in range(a, b)}
+    assert metrics.exposure_frac(opened, closed, 0, 50) == pytest.approx(len(seconds) / 50)
+
+
+def test_turnover_counts_both_sides():
+    assert metrics.turnover(np.array([1_000.0, 1_100.0]), 1_000.0, 0.5) == pytest.approx(4.2)

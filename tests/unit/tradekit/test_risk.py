@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import freqtrade
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -117,3 +118,78 @@ def test_the_relative_stop_gives_the_price_back(rate, distance, leverage, is_sho
 def test_a_stop_the_price_has_passed_stands_at_the_price():
     assert 0 < risk.relative_stop(101.0, 100.0, 1.0, False) < 1e-5
     assert 0 < risk.relative_stop(99.0, 100.0, 1.0, True) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("entry", "amount", "rate", "cum", "other_maintenance", "other_profit", "published"),
+    [
+        # the same worked example of Binance, as the cross-margin account that it is
+        (1_456.84, 3_683.979, 0.10, 135_365.0, 71_200.81144, -56_354.57, 1_153.26),
+        (32_481.98, 109.488, 0.025, 16_300.0, 356_512.508, -448_192.89, 26_316.89),
+    ],
+)
+def test_the_published_cross_liquidation_prices(
+    entry, amount, rate, cum, other_maintenance, other_profit, published
+):
+    found = risk.cross_liquidation_rate(
+        entry, amount, 1_535_443.01, other_maintenance, other_profit, rate, cum, False
+    )
+    assert found == pytest.approx(published, abs=0.01)
+
+
+def test_cross_without_other_positions_is_isolated_with_the_whole_wallet():
+    cross = risk.cross_liquidation_rate(100.0, 10.0, 200.0, 0.0, 0.0, 0.05, 3.0, True)
+    assert cross == risk.liquidation_rate(100.0, 10.0, 200.0, 0.05, 3.0, True)
+
+
+def test_distances_in_mean_ranges():
+    assert risk.liquidation_distance(100.0, 80.0, 0.02) == pytest.approx(10.0)
+    assert math.isnan(risk.liquidation_distance(100.0, 80.0, 0.0))
+
+
+def test_the_tier_bounds_the_leverage():
+    floors, leverages = np.array([0.0, 50_000.0]), np.array([125.0, 100.0])
+    assert risk.tier_leverage(49_999.0, floors, leverages) == 125.0
+    assert risk.tier_leverage(50_000.0, floors, leverages) == 100.0
+
+
+@pytest.mark.parametrize(
+    ("volatility", "regime", "tier", "safe", "cap"),
+    [(0.02, 1.0, 125.0, 9.0, 4.0), (0.02, 0.5, 125.0, 9.0, 2.0), (0.002, 1.0, 125.0, 9.0, 5.0),
+     (0.02, 1.0, 3.0, 9.0, 3.0), (0.02, 1.0, 125.0, 0.0, 0.0), (0.5, 1.0, 125.0, 9.0, 1.0),
+     (math.nan, 1.0, 125.0, 9.0, 0.0), (0.02, 0.0, 125.0, 9.0, 0.0)],
+)  # fmt: skip
+def test_the_leverage_is_the_smallest_cap(volatility, regime, tier, safe, cap):
+    found = risk.leverage_cap(volatility, 0.08, regime, tier, safe, 5.0)
+    assert found == pytest.approx(cap)
+
+
+def test_a_trade_has_its_time():
+    assert risk.is_time_up(24.0, 24.0, 0.4, 0.5)
+    assert not risk.is_time_up(23.0, 24.0, 0.4, 0.5)
+    assert not risk.is_time_up(24.0, 24.0, 0.5, 0.5)
+    assert risk.is_time_up(24.0, 24.0, math.nan, 0.5)
+
+
+def test_what_an_open_trade_is_worth():
+    # 2 coins from 100 to 110, 0.1 % of both sides, 0.3 of funding paid
+    assert risk.marked_profit(2.0, 100.0, 110.0, 0.001, -0.3, False) == pytest.approx(19.28)
+    assert risk.marked_profit(2.0, 100.0, 110.0, 0.001, -0.3, True) == pytest.approx(-20.72)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (risk.cross_liquidation_rate, (100.0, 10.0, 200.0, 0.0, 0.0, 0.05, 3.0, True)),
+        (risk.liquidation_distance, (100.0, 80.0, 0.02)),
+        (risk.leverage_cap, (0.02, 0.08, 1.0, 125.0, 9.0, 5.0)),
+        (risk.is_time_up, (24.0, 24.0, 0.4, 0.5)),
+        (risk.marked_profit, (2.0, 100.0, 110.0, 0.001, -0.3, False)),
+        (sizing.kelly_frac, (0.6, 1.5, 100.0, 50.0)),
+        (sizing.kelly_stake, (1e4, 0.1, 0.25, 1.0, 0.02, 0.001, 4.0)),
+        (sizing.var_stake, (1e4, 0.02, 0.06, 4.0)),
+        (sizing.capped_stake, (500.0, 400.0, 300.0)),
+    ],
+)
+def test_numba_compiles_the_new_policies_unchanged(function, arguments):
+    assert numba.njit(function)(*arguments) == function(*arguments)

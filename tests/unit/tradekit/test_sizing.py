@@ -3,6 +3,7 @@
 import math
 
 import numba
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +135,63 @@ def test_liquidation_lies_beyond_the_stop_by_the_margin(
 )
 def test_numba_compiles_the_policies_unchanged(function, arguments):
     assert numba.njit(function)(*arguments) == function(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("win_frac", "payoff", "trades", "prior", "risk_frac"),
+    [
+        (0.6, 1.0, 1e9, 100.0, 0.2),  # an even bet won in 60 %: 2p − 1 (Kelly 1956)
+        (0.6, 1.0, 100.0, 100.0, 0.1),  # half believed
+        (0.4, 2.0, 1e9, 0.0, 0.1),  # 0.4 − 0.6 / 2
+        (0.3, 2.0, 1e9, 0.0, 0.0),  # no edge
+        (math.nan, 2.0, 100.0, 0.0, 0.0),
+        (0.6, 1.0, 0.0, 100.0, 0.0),
+    ],
+)
+def test_kelly(win_frac, payoff, trades, prior, risk_frac):
+    found = sizing.kelly_frac(win_frac, payoff, trades, prior)
+    assert found == pytest.approx(risk_frac, abs=1e-6)
+
+
+@given(st.floats(0, 1), st.floats(0.1, 10), st.floats(1, 1e5), st.floats(0, 1e4))
+def test_kelly_grows_with_the_sample_and_never_beyond_the_whole(win, payoff, trades, prior):
+    few = sizing.kelly_frac(win, payoff, trades, prior)
+    many = sizing.kelly_frac(win, payoff, trades * 2, prior)
+    assert 0.0 <= few <= many <= 1.0
+
+
+@given(money, st.floats(0.001, 1), st.floats(0.1, 1), st.floats(0.1, 1), fractions, leverages)
+def test_a_kelly_stake_loses_its_part_of_kelly(equity, kelly, part, scale, stop, leverage):
+    stake = sizing.kelly_stake(equity, kelly, part, scale, stop, 0.001, leverage)
+    assert stake * leverage * (stop + 0.001) == pytest.approx(equity * kelly * part * scale)
+    assert sizing.kelly_stake(equity, 0.0, part, scale, stop, 0.001, leverage) == 0.0
+
+
+@given(money, fractions, fractions, leverages)
+def test_a_var_stake_has_the_budgets_value_at_risk(equity, budget, var, leverage):
+    stake = sizing.var_stake(equity, budget, var, leverage)
+    assert stake * leverage * var == pytest.approx(equity * budget)
+
+
+@given(money, fractions, fractions, fractions, st.floats(1, 10))
+def test_the_var_budget_as_a_scale_is_the_smaller_stake(equity, risk_frac, budget, stop, leverage):
+    var = np.array([0.06])
+    scale = risk.var_scale(var, budget, np.array([stop]), 0.001, risk_frac)[0]
+    plain = sizing.risk_stake(equity, risk_frac, stop, 0.001, leverage)
+    scaled = sizing.risk_stake(equity, risk_frac * scale, stop, 0.001, leverage)
+    assert scaled == pytest.approx(min(plain, sizing.var_stake(equity, budget, 0.06, leverage)))
+
+
+@given(st.tuples(anything, anything, anything))
+def test_the_capped_stake_is_the_smallest_or_nothing(stakes):
+    stake = sizing.capped_stake(*stakes)
+    assert stake == 0.0 or (stake == min(stakes) and stake > 0.0)
+
+
+def test_the_breakdown_names_what_bound():
+    stakes = {"risk per trade": 500.0, "value at risk": 300.0, "Kelly": 400.0}
+    assert sizing.binding_constraint(stakes, 5.0) == ("value at risk", 300.0)
+    assert sizing.binding_constraint(stakes, 301.0) == ("exchange minimum", 0.0)
+    assert sizing.binding_constraint(stakes | {"Kelly": 0.0}, 5.0) == ("Kelly", 0.0)
+    assert sizing.binding_constraint(stakes | {"room": math.nan}, 5.0) == ("room", 0.0)
+    assert sizing.binding_constraint({}, 5.0) == ("nothing", 0.0)
