@@ -117,7 +117,7 @@ class Courier:
             return min(waits_s, LOOK_EVERY_S)
         # Broken, and its time has come: one message shows whether it works again.
         most = 1 if self.breaker.is_broken and waits_s == 0 else AT_ONCE
-        lease_us = round((self._timeout_s * (ALONE + 2)) * 1e6)
+        lease_us = round(2 * self._timeout_s * 1e6)
         claimed = await asyncio.to_thread(
             self._journal.store.claim, most, self._journal.now_us(), lease_us, [kind_of(self.name)]
         )

@@ -106,7 +106,7 @@ class AlertService:
         self._taken_to = self._read_to
         self._time = SteadyTime(self._clock, not_before_us=self.state.time_us)
         await self._note_policy()
-        await self._settle_gone()
+        await self._tidy_outbox()
         await self._commit(core.adopt(self.policy, self.state, now_us=self._time.now_us()))
         self._is_ready.set()
 
@@ -212,17 +212,22 @@ class AlertService:
         )
         self._journal.post("alert.policy", actor=SOURCE, source=SOURCE, payload=said)
 
-    async def _settle_gone(self) -> None:
-        """Give up messages for channels that are no longer there; the alerts are routed anew."""
+    async def _tidy_outbox(self) -> None:
+        """Free what a killed predecessor was about to send; give up what has no channel any more.
+
+        One process alone serves a fleet's alerts, so whatever is leased is leased to nobody.
+        """
         known = {kind_of(name) for name in self._couriers}
         pending = await asyncio.to_thread(self._journal.store.effects, "pending", 10_000)
-        gone = [
-            Settlement(one.key, "given_up", 0, "the channel is no longer configured")
+        settlements = [
+            Settlement(one.key, "pending", 0, one.result)
+            if one.kind in known
+            else Settlement(one.key, "given_up", 0, "the channel is no longer configured")
             for one in pending
-            if one.kind.startswith("alert:") and one.kind not in known
+            if one.kind.startswith("alert:")
         ]
-        if gone:
-            self._journal.submit([], settlements=gone, keep=True)
+        if settlements:
+            await asyncio.wrap_future(self._journal.submit([], settlements=settlements))
 
     def _wake_courier(self, channel: str) -> None:
         if channel in self._couriers:

@@ -59,6 +59,12 @@ LOST = {
 }
 
 
+@pytest.fixture
+def rules():
+    """The rules that these tests go by."""
+    return [DOWN, LOST]
+
+
 def settings_of(channels: dict[str, Any], **changes: Any) -> Settings:
     """Settings with short waits, so that tests need not wait long."""
     route = {

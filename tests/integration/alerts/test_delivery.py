@@ -168,3 +168,19 @@ async def test_messages_for_a_channel_that_is_gone_are_given_up(
     async with serve(journal, make_settings("telegram")):
         await until(lambda: journal.store.effects("given_up", 10))
     assert journal.store.effects("given_up", 10)[0].kind == kind_of("slack")
+
+
+async def test_an_event_is_taken_twice_after_a_crash_and_told_once(
+    journal, make_settings, serve, happen, receivers, until
+):
+    settings = make_settings("slack")
+    async with serve(journal, settings):
+        happen.liquidated()  # a notice: once told it is forgotten
+        await until(lambda: journal.search(kind="alert.delivered"))
+    # The place in the journal was not saved any more: the event comes again.
+    journal.save_offset("alerts", 0).result()
+    async with serve(journal, settings):
+        happen.exited()
+        await until(lambda: len(receivers.taken) == 2)
+    assert ["liquidated" in text for text in receivers.texts] == [True, False]
+    assert len(journal.search(kind="alert.fired")) == 2
