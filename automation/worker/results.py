@@ -1,0 +1,108 @@
+"""What the engine answers: trades as one structured array, counters, and who computed them.
+
+Plain numpy; the same form for the kernel and for Freqtrade's own backtest, so that both can be
+compared and counted by the same code.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Trades = npt.NDArray[np.void]
+
+TRADE_DTYPE = np.dtype(
+    [
+        ("pair", np.int32),  # index into EngineResult.pairs
+        ("is_short", np.bool_),
+        ("open_time", "M8[s]"),  # the entry order's candle
+        ("fill_time", "M8[s]"),
+        ("close_time", "M8[s]"),
+        ("open_rate", np.float64),
+        ("close_rate", np.float64),
+        ("amount", np.float64),
+        ("stake_amount", np.float64),
+        ("leverage", np.float64),
+        ("fee_open", np.float64),  # fraction
+        ("fee_close", np.float64),
+        ("funding_fees", np.float64),  # stake currency, positive is income
+        ("profit_ratio", np.float64),  # of the margin
+        ("profit_abs", np.float64),
+        ("enter_tag", np.int32),  # index into EngineResult.tags
+        ("exit_reason", np.int32),  # index into EngineResult.tags
+        ("initial_stop", np.float64),
+        ("stop", np.float64),
+        ("liquidation", np.float64),  # 0: none
+        ("lowest", np.float64),
+        ("highest", np.float64),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineResult:
+    """One backtest. `engine` is "kernel" or "freqtrade"; `reasons` say why not the kernel."""
+
+    pairs: tuple[str, ...]
+    trades: Trades
+    tags: tuple[str | None, ...]
+    start_balance: float
+    final_balance: float
+    rejected_signals: int
+    timed_out_entries: int
+    timed_out_exits: int
+    start: np.datetime64
+    end: np.datetime64
+    engine: str
+    reasons: tuple[str, ...] = ()
+
+
+class Tags:
+    """Numbers texts in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self._places: dict[str | None, int] = {}
+
+    def place(self, text: str | None) -> int:
+        """Return the number of `text`."""
+        return self._places.setdefault(text, len(self._places))
+
+    def texts(self) -> tuple[str | None, ...]:
+        """Return all texts, by number."""
+        return tuple(self._places)
+
+
+def tag_texts(tags: Sequence[str | None], places: npt.NDArray[np.int32]) -> list[str | None]:
+    """Return the text of every place."""
+    return [tags[place] for place in places]
+
+
+def trade_columns(result: EngineResult) -> dict[str, Any]:
+    """Return the trades under Freqtrade's column names, for hyperopt losses and reports."""
+    trades = result.trades
+    opened, closed = trades["open_time"], trades["close_time"]
+    return {
+        "pair": [result.pairs[place] for place in trades["pair"]],
+        "stake_amount": trades["stake_amount"],
+        "amount": trades["amount"],
+        "open_date": opened,
+        "close_date": closed,
+        "open_rate": trades["open_rate"],
+        "close_rate": trades["close_rate"],
+        "fee_open": trades["fee_open"],
+        "fee_close": trades["fee_close"],
+        "trade_duration": (closed - opened).astype("m8[m]").astype(np.int64),
+        "profit_ratio": trades["profit_ratio"],
+        "profit_abs": trades["profit_abs"],
+        "exit_reason": tag_texts(result.tags, trades["exit_reason"]),
+        "enter_tag": tag_texts(result.tags, trades["enter_tag"]),
+        "initial_stop_loss_abs": trades["initial_stop"],
+        "stop_loss_abs": trades["stop"],
+        "min_rate": trades["lowest"],
+        "max_rate": trades["highest"],
+        "is_short": trades["is_short"],
+        "leverage": trades["leverage"],
+        "funding_fees": trades["funding_fees"],
+    }

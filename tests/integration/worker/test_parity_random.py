@@ -1,0 +1,140 @@
+"""The kernel against Freqtrade's own Backtesting on small random markets, bit by bit.
+
+`cases` draws everything that decides a backtest; a failure is shrunk by hypothesis and printed as a
+`Case` that `Arena.run` replays.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, assume, given, seed, settings
+from hypothesis import strategies as st
+
+from automation.core.errors import ConfigError
+from automation.worker.compare import differences
+from automation.worker.jobs import Trailing
+
+# Freqtrade's own use of pandas, not ours.
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
+
+MODEL = ("ProbeStrategy",)
+SEED = int(os.environ.get("FREQFLEET_PARITY_SEED", "20241105"))
+small = st.sampled_from
+
+
+@st.composite
+def protections(draw):
+    method = draw(small(["CooldownPeriod", "StoplossGuard", "MaxDrawdown", "LowProfitPairs"]))
+    made = {"method": method}
+    length = draw(small(["unlock_at", "stop_duration_candles", "stop_duration"]))
+    made[length] = draw(small(["03:00", "13:17"]) if length == "unlock_at" else st.integers(1, 40))
+    back = draw(small(["lookback_period_candles", "lookback_period"]))
+    made[back] = draw(st.integers(1, 400))
+    if method != "CooldownPeriod":
+        made["trade_limit"] = draw(st.integers(1, 4))
+    if method == "StoplossGuard":
+        made |= {"only_per_pair": draw(st.booleans()), "required_profit": draw(small([0.0, 0.01]))}
+    if method in ("StoplossGuard", "LowProfitPairs"):
+        made["only_per_side"] = draw(st.booleans())
+    if method == "LowProfitPairs":
+        made["required_profit"] = draw(small([0.0, -0.01, 0.02]))
+    if method == "MaxDrawdown":
+        made["max_allowed_drawdown"] = draw(small([0.0, 0.01, 0.05]))
+        made["calculation_mode"] = draw(small(["ratios", "equity"]))
+    return made
+
+
+@st.composite
+def cases(draw, make):
+    """Draw a market and everything a strategy and its configuration may set."""
+    trailing = Trailing(
+        draw(st.booleans()),
+        draw(small([None, 0.002, 0.005, 0.02])),
+        draw(small([0.0, 0.005, 0.01, 0.03])),
+        draw(st.booleans()),
+    )
+    minutes = small([0, 5, 7, 10, 15, 30, 60, 90])
+    parts = small([0.0, 0.005, 0.01, 0.02, 0.05, -1, -0.01])
+    return make(
+        seed=draw(st.integers(0, 2**31)),
+        pairs=draw(st.integers(1, 4)),
+        candles=draw(st.integers(110, 260)),
+        month_break=draw(st.integers(0, 200)),
+        swing=draw(small([0.0005, 0.002, 0.006, 0.02])),
+        gap=draw(small([0.0, 0.05, 0.2])),
+        late=draw(small([0, 0, 7, 50])),
+        early=draw(small([0, 0, 3, 40])),
+        signal=draw(small([0.02, 0.1, 0.3])),
+        wild=draw(small([False, False, False, True])),
+        stoploss=draw(small([-0.01, -0.03, -0.1, -0.5, -0.99])),
+        roi=draw(st.dictionaries(minutes, parts, max_size=3)),
+        trailing=trailing,
+        use_exit_signal=draw(small([True, True, False])),
+        exit_profit_only=draw(st.booleans()),
+        exit_profit_offset=draw(small([0.0, 0.003])),
+        ignore_roi=draw(st.booleans()),
+        entry=draw(small(["limit", "market"])),
+        exit=draw(small(["limit", "market"])),
+        timeout=draw(small([3, 10, 60])),
+        slots=draw(small([-1, 1, 2, 3])),
+        stake=draw(small(["unlimited", 50.0, 300.0])),
+        amend=draw(st.booleans()),
+        wallet=draw(small([30.0, 1000.0, 1234.5678, 1e6])),
+        fee=draw(small([0.0, 0.0002, 0.0005, 0.00045, 0.001])),
+        can_short=draw(small([True, True, False])),
+        margin=draw(small(["isolated", "cross"])),
+        protections=tuple(draw(st.lists(protections(), max_size=3))),
+        custom_stop=draw(st.booleans()),
+        risk_per_trade=draw(small([0.005, 0.02, 0.2])),
+        trail_after_r=draw(small([float("inf"), 0.5, 1.0])),
+        liquidation_margin=draw(small([0.5, 0.0])),
+    )
+
+
+def check(arenas, case_type, strategy, count, number) -> int:
+    """Compare `count` drawn cases; answer how many trades they had."""
+    trades = 0
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+    @given(case=cases(case_type))
+    def compare(case) -> None:
+        nonlocal trades
+        try:
+            ours, theirs = arenas[strategy].run(case)
+        except ConfigError as refused:
+            assume("too high" not in str(refused))  # Freqtrade itself gives up on such a stake
+            raise
+        assert ours.engine == "kernel", ours.reasons
+        assert [str(found) for found in differences(ours, theirs, tolerance=0.0)] == []
+        trades += len(theirs.trades)
+
+    compare()
+    return trades
+
+
+@pytest.mark.parametrize("strategy", MODEL)
+def test_random_markets_agree_to_the_last_bit(arenas, case_type, strategy):
+    assert check(arenas, case_type, strategy, 40, SEED) > 40
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("strategy", MODEL)
+@pytest.mark.parametrize("part", range(3))
+def test_many_random_markets_agree(arenas, case_type, strategy, part):
+    assert check(arenas, case_type, strategy, 250, SEED + 1 + part) > 250
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("strategy", MODEL)
+@pytest.mark.parametrize("part", range(10))
+def test_thousands_of_random_markets_agree(arenas, case_type, strategy, part):
+    assert check(arenas, case_type, strategy, 500, SEED + 100 + part) > 500
