@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from automation.core.errors import ConfigError, PermanentError, TransientError
 from automation.core.masking import mask
+from automation.journal.event import Event
 from automation.journal.sql import Dialect, Rows, Session, SqlStore, schema
 
 if TYPE_CHECKING:
     import psycopg
 
 FORMAT = 1
-COPY_FROM_ROWS = 20
 CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_S = 30
 
@@ -37,6 +37,15 @@ DROP TRIGGER IF EXISTS events_stay ON events;
 CREATE TRIGGER events_stay BEFORE TRUNCATE ON events
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
+
+
+# The fields of Event but digest (10) and previous (11), which follow from the rest.
+_STORED = (*range(10), 12)
+_INSERT = b"""INSERT INTO events
+    SELECT a, b, c, d, e, f, g, h, i, j, NULL, k FROM unnest(
+        %b::bigint[], %b::bigint[], %b::text[], %b::integer[], %b::text[], %b::text[],
+        %b::text[], %b::text[], %b::bigint[], %b::text[], %b::bytea[]
+    ) AS new (a, b, c, d, e, f, g, h, i, j, k) ORDER BY a"""
 
 
 class PostgresStore(SqlStore):
@@ -92,11 +101,13 @@ class PostgresStore(SqlStore):
         with self._writing, self._faults():
             try:
                 session = self._open_writer()
-                session.execute("BEGIN")
-                session.execute("SELECT pg_advisory_xact_lock(?)", (self._lock_key,))
-                yield session
-                session.execute(f"NOTIFY {self._channel}")
-                session.execute("COMMIT")
+                # In a pipeline the server is asked twice, not once for each statement.
+                with session.raw.pipeline():
+                    session.run("BEGIN")
+                    session.run("SELECT pg_advisory_xact_lock(?)", (self._lock_key,))
+                    yield session
+                    session.run(f"NOTIFY {self._channel}")
+                    session.run("COMMIT")
             except BaseException:
                 self._drop_writer()  # which also rolls back
                 raise
@@ -139,11 +150,11 @@ class PostgresStore(SqlStore):
             session.close()
 
     def _migrate(self, session: "PostgresSession") -> None:
-        session.execute("BEGIN")
-        session.execute("SELECT pg_advisory_xact_lock(?)", (self._lock_key,))
+        session.run("BEGIN")
+        session.run("SELECT pg_advisory_xact_lock(?)", (self._lock_key,))
         if not session.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (self._schema,)):
-            session.execute(f"CREATE SCHEMA {self._schema}")
-        session.execute("CREATE TABLE IF NOT EXISTS format (version INTEGER NOT NULL)")
+            session.run(f"CREATE SCHEMA {self._schema}")
+        session.run("CREATE TABLE IF NOT EXISTS format (version INTEGER NOT NULL)")
         found = session.execute("SELECT max(version) FROM format")[0][0]
         if found is not None and found > FORMAT:
             raise ConfigError(
@@ -153,10 +164,10 @@ class PostgresStore(SqlStore):
             )
         if found is None:
             for statement in schema(self.dialect):
-                session.execute(statement)
+                session.run(statement)
             session.raw.execute(_TRIGGERS.encode())
-            session.execute("INSERT INTO format VALUES (?)", (FORMAT,))
-        session.execute("COMMIT")
+            session.run("INSERT INTO format VALUES (?)", (FORMAT,))
+        session.run("COMMIT")
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -192,23 +203,21 @@ class PostgresSession:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> Rows:
         """Run one statement and fetch its rows."""
-        if not values:
-            cursor = self.raw.execute(sql.encode())
-        else:
-            cursor = self.raw.execute(sql.replace("?", "%s").encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return self._run(sql, values).fetchall()
 
-    def insert(self, table: str, width: int, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert rows of all columns; many of them by COPY."""
-        with self.raw.cursor() as cursor:
-            if len(rows) >= COPY_FROM_ROWS:
-                with cursor.copy(f"COPY {table} FROM STDIN".encode()) as copy:
-                    for row in rows:
-                        copy.write_row(row)
-            else:
-                marks = ", ".join(["%s"] * width)
-                sql = f"INSERT INTO {table} VALUES ({marks})"  # noqa: S608
-                cursor.executemany(sql.encode(), rows)
+    def run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement that gives no rows; in a pipeline its error comes later."""
+        self._run(sql, values)
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Insert events, however many, with one statement."""
+        columns = [[event[n] for event in events] for n in _STORED]
+        self.raw.execute(_INSERT, columns)
+
+    def _run(self, sql: str, values: Sequence[Any]) -> "psycopg.Cursor[Any]":
+        if not values:
+            return self.raw.execute(sql.encode())
+        return self.raw.execute(sql.replace("?", "%s").encode(), values)
 
     def close(self) -> None:
         """Close the connection."""

@@ -54,8 +54,12 @@ class Session(Protocol):
         """Run one statement and fetch its rows."""
         ...
 
-    def insert(self, table: str, width: int, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert rows of all columns."""
+    def run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement that gives no rows; its error may come later in the transaction."""
+        ...
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Insert events."""
         ...
 
     def close(self) -> None:
@@ -220,7 +224,7 @@ class SqlStore(ABC):
     def add_checkpoint(self, sequence: int, record: str) -> None:
         """Keep a signed checkpoint."""
         with self._transaction() as session:
-            session.execute(
+            session.run(
                 "INSERT INTO checkpoints VALUES (?, ?) ON CONFLICT (sequence)"
                 " DO UPDATE SET record = excluded.record",
                 (sequence, record),
@@ -235,7 +239,7 @@ class SqlStore(ABC):
     def add_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a snapshot beside the others of its fold."""
         with self._transaction() as session:
-            session.execute(
+            session.run(
                 "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (fold, version, sequence)"
                 " DO UPDATE SET hash = excluded.hash, state = excluded.state",
@@ -252,7 +256,7 @@ class SqlStore(ABC):
         """Forget snapshots of a fold."""
         with self._transaction() as session:
             for sequence in sequences:
-                session.execute(
+                session.run(
                     "DELETE FROM snapshots WHERE fold = ? AND sequence = ?", (fold, sequence)
                 )
 
@@ -267,7 +271,7 @@ class SqlStore(ABC):
             with self._transaction() as session:
                 rows = session.execute(sql, (first, last, *sorted(keep_kinds)))
                 for sequence, payload in rows:
-                    session.execute(
+                    session.run(
                         "UPDATE events SET payload = NULL, digest = ? WHERE sequence = ?",
                         (digest_of(payload), sequence),
                     )
@@ -303,23 +307,23 @@ class SqlStore(ABC):
             written.append(events)
             self._write_rest(session, batch)
         if added:
-            session.insert("events", 12, [(*event[:10], None, event.hash) for event in added])
+            session.add(added)
         return written
 
     def _write_rest(self, session: Session, batch: Batch) -> None:
         for effect in batch.effects:
-            session.execute(
+            session.run(
                 "INSERT INTO outbox VALUES (?, ?, ?, 'pending', ?, ?, 0, '')"
                 " ON CONFLICT (key) DO NOTHING",
                 (effect.key, effect.kind, effect.payload_json, effect.created_us, 0),
             )
         for settlement in batch.settlements:
-            session.execute(
+            session.run(
                 "UPDATE outbox SET state = ?, due_us = ?, result = ? WHERE key = ?",
                 (settlement.state, settlement.due_us, settlement.result, settlement.key),
             )
         for consumer, offset in batch.offsets.items():
-            session.execute(
+            session.run(
                 "INSERT INTO offsets VALUES (?, ?) ON CONFLICT (consumer)"
                 " DO UPDATE SET sequence = excluded.sequence",
                 (consumer, offset),

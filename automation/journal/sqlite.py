@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.core.errors import ConfigError, DependencyError, PermanentError, TransientError
+from automation.journal.event import Event
 from automation.journal.sql import Dialect, Rows, Session, SqlStore, schema
 from automation.journal.store import Query
 
@@ -30,6 +31,9 @@ _TRIGGERS = (
     WHEN NEW.payload IS NOT NULL OR NEW.digest IS NULL OR NEW.hash <> OLD.hash
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END""",
 )
+
+# Numbered as the fields of Event: digest (11) and previous (12) follow from the rest.
+_INSERT = "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, ?13)"
 
 _FAULTS: tuple[tuple[str, type[ConfigError | DependencyError], str], ...] = (
     ("SQLITE_NOTADB", ConfigError, "this file is no journal; name another file"),
@@ -231,10 +235,13 @@ class SqliteSession:
         """Run one statement and fetch its rows."""
         return self.raw.execute(sql, values).fetchall()
 
-    def insert(self, table: str, width: int, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert rows of all columns."""
-        marks = ", ".join("?" * width)
-        self.raw.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
+    def run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement that gives no rows."""
+        self.raw.execute(sql, values)
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Insert events."""
+        self.raw.executemany(_INSERT, events)
 
     def close(self) -> None:
         """Close the connection."""

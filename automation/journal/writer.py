@@ -25,6 +25,11 @@ KEPT_EVENTS = 200_000
 
 LONGEST_PAUSE_S = 5.0
 
+GATHER_S = 0.0005
+"""How long a transaction waits for the callers of the last one to come back with more."""
+
+GATHER_MOST = 64
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -54,6 +59,7 @@ class GroupWriter:
         self._thread: threading.Thread | None = None
         self._deadline: float | None = None
         self._kept = 0
+        self._wanted = 1
         self.fault = ""
         """What keeps the store from writing, as a sentence; "" when it writes."""
 
@@ -75,7 +81,8 @@ class GroupWriter:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            if len(self._queue) == 1 or len(self._queue) >= self._wanted or self.fault:
+                self._changed.notify()
         return waiting.future
 
     def close(self, timeout_s: float) -> int:
@@ -121,10 +128,18 @@ class GroupWriter:
             if pause_s:
                 self._pause(pause_s)
             else:
-                self._changed.wait_for(lambda: self._queue or self._deadline is not None)
+                self._gather()
             if self._is_over(pause_s):
                 return None
-            return self._take()
+            group = self._take()
+            self._wanted = min(max(1, len(group)), GATHER_MOST)
+            return group
+
+    def _gather(self) -> None:
+        self._changed.wait_for(lambda: self._queue or self._deadline is not None)
+        if len(self._queue) < self._wanted:
+            # One sync of the disk for eight callers instead of one for each that is quickest.
+            self._changed.wait_for(lambda: len(self._queue) >= self._wanted, GATHER_S)
 
     def _pause(self, pause_s: float) -> None:
         # A caller that waits must hear of the fault at once; only kept events can wait.

@@ -33,6 +33,7 @@ assert journal.read(0, 5) == acknowledged[:5], "reading goes on"
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 late = [future.result(20)[-1] for future in posted]
 assert [e.sequence for e in late] == list(range(late[0].sequence, late[0].sequence + 20))
+acknowledged.append(journal.append("bot.up", actor="a", source="s"))
 assert not journal.fault and not journal.backlog
 found = {e.sequence: e for e in journal.read(0, 10_000)}
 assert all(found[e.sequence] == e for e in acknowledged + late)
