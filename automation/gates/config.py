@@ -104,7 +104,9 @@ class LookaheadSettings(Strict):
     least_trades: int = Field(
         default=30, ge=1, description="Below this the strategy is not judged, which is no pass."
     )
-    time_s: float = Field(default=300.0, gt=0, description="Time limit of one strategy, seconds.")
+    time_s: float = Field(
+        default=300.0, gt=0, description="Time limit of one window, seconds of processor time."
+    )
     memory_mb: float = Field(default=2500.0, gt=0, description="Memory limit, MB.")
 
 
@@ -130,7 +132,7 @@ class TruncationSettings(Strict):
 class ProcessLimits(Strict):
     """What one backtest, or one process of checks, may use."""
 
-    time_s: float = Field(default=300.0, gt=0, description="Time limit, seconds.")
+    time_s: float = Field(default=300.0, gt=0, description="Time limit, seconds of processor time.")
     memory_mb: float = Field(default=2500.0, gt=0, description="Memory limit, MB.")
 
 

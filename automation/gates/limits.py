@@ -1,8 +1,9 @@
 """Time and memory limits on a process and all its children, and running one under them.
 
-Decides when a process has had enough and ends its whole group. Memory is what is resident (RSS),
-summed over the group and looked at ten times a second; address space would also count what
-libraries merely reserve. Refuses to know what runs. Called by `analysis` and, as a
+Decides when a process has had enough and ends its whole group. Time is processor time, so that a
+busy machine changes no verdict; the clock on the wall is only a backstop for what sleeps. Memory is
+what is resident (RSS); address space would also count what libraries merely reserve. Both are
+summed over the process and its children and looked at ten times a second. Refuses to know what runs. Called by `analysis` and, as a
 `core.backtests.Guard`, around backtests.
 """
 
@@ -19,14 +20,20 @@ import psutil
 from automation.core.errors import PermanentError
 
 _LOOK_EVERY_S = 0.1
+_WALL_FACTOR = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one process may use."""
+    """What one process may use: seconds of processor time, MB of resident memory."""
 
     time_s: float
     memory_mb: float
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds on the clock after which it is stopped whatever it used."""
+        return self.time_s * _WALL_FACTOR
 
 
 class LimitExceeded(PermanentError):
@@ -50,11 +57,14 @@ async def guarded(pid: int, limits: Limits) -> AsyncIterator[None]:
 
 async def _watch(pid: int, limits: Limits, reasons: list[str]) -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + limits.time_s
+    deadline = loop.time() + limits.wall_s
     while True:
-        if loop.time() > deadline:
-            reasons.append(f"was stopped after {limits.time_s:g} s, its time limit")
-        elif resident_mb(pid) > limits.memory_mb:
+        used_s, resident_mb = _usage(pid)
+        if used_s > limits.time_s:
+            reasons.append(f"was stopped after {limits.time_s:g} s of work, its time limit")
+        elif loop.time() > deadline:
+            reasons.append(f"was stopped after {limits.wall_s:g} s without an end, its time limit")
+        elif resident_mb > limits.memory_mb:
             reasons.append(f"was stopped above {limits.memory_mb:,.0f} MB, its memory limit")
         if reasons:
             end_group(pid)
@@ -62,15 +72,17 @@ async def _watch(pid: int, limits: Limits, reasons: list[str]) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-def resident_mb(pid: int) -> float:
-    """Tell the resident memory of a process and its descendants, in MB; 0 if it is gone."""
-    total = 0
+def _usage(pid: int) -> tuple[float, float]:
+    """Tell processor time (s) and resident memory (MB) of a process and its descendants."""
+    used_s, resident = 0.0, 0
     with suppress(psutil.Error):
         process = psutil.Process(pid)
         for one in (process, *process.children(recursive=True)):
             with suppress(psutil.Error):
-                total += one.memory_info().rss
-    return total / 1e6
+                times = one.cpu_times()
+                used_s += times.user + times.system
+                resident += one.memory_info().rss
+    return used_s, resident / 1e6
 
 
 def end_group(pid: int) -> None:
