@@ -29,6 +29,7 @@ from automation.fleet.chronicle import Chronicle, Posted, display
 from automation.fleet.market import client_config
 from automation.fleet.memory import pardoned
 from automation.fleet.probe import BotProbe, SimulatorProbe
+from automation.fleet.render import forget_secrets
 from automation.fleet.restarts import remember_failure
 from automation.fleet.site import Site
 from automation.fleet.timing import Timing
@@ -130,6 +131,7 @@ def _has_fixed_port(hands: Hands, unit: Unit) -> bool:
 async def _stop(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str:
     facts = await hands.runner.stop(unit.name, hands.patience())
     bury(hands, unit, facts, cause, f"stopped, for {action.reason}")
+    forget_secrets(hands.site().home, unit.name)
     unit.blocked = ""
     if action.is_remedy:
         now_s = hands.clock.monotonic()

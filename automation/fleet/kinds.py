@@ -94,11 +94,12 @@ class Moved(Facts):
     taken_by: str
 
 
-class LiveConfirmed(Facts):
-    """A person confirmed that bots trade real money."""
+class FleetLive(Facts):
+    """Bots of this fleet trade real money, as a person confirmed."""
 
-    bots: tuple[str, ...]
+    bots: str
     capital_usdt: float
+    confirmed_at: str
 
 
 class TradesKnown(Facts):
@@ -141,9 +142,9 @@ define("fleet.up", FleetUp, "Fleet {fleet} is up with {bots} bots; supervisor pi
 define("fleet.going_down", FleetDown, "Fleet {fleet} goes down: {reason}")
 define("fleet.down", FleetDown, "Fleet {fleet} is down: {reason}")
 define(
-    "fleet.live_confirmed",
-    LiveConfirmed,
-    "{actor} confirmed live trading with {capital_usdt:g} USDT: {bots}",
+    "fleet.live",
+    FleetLive,
+    "{actor} let {bots} trade {capital_usdt:g} USDT live, confirmed at {confirmed_at}",
     topics=["live trading"],
 )
 

@@ -118,6 +118,11 @@ def secret_layer(fleet: Fleet, bot: Bot) -> dict[str, Any]:
     return layer
 
 
+def forget_secrets(home: Home, bot: str) -> None:
+    """Remove a stopped bot's secrets; they are fetched again when it starts."""
+    (home.unit(bot) / "secrets.json").unlink(missing_ok=True)
+
+
 def launch_of(site: Site, bot: Bot) -> Launch:
     """Tell the command that starts a bot whose layers are written."""
     folder = site.home.unit(bot.name)

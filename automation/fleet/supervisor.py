@@ -38,8 +38,8 @@ from automation.fleet.botapi import close_session, open_session
 from automation.fleet.chronicle import Chronicle, Posted, bot_of, display
 from automation.fleet.control import ControlServer
 from automation.fleet.decide import decide
-from automation.fleet.home import Home, write_json
-from automation.fleet.live import refuse_unconfirmed
+from automation.fleet.home import Home, read_json, write_json
+from automation.fleet.live import live_bots, refuse_unconfirmed
 from automation.fleet.lock import SupervisorLock
 from automation.fleet.logfile import rotate
 from automation.fleet.memory import forget_failures, forget_stops, write_memory, write_wishes
@@ -179,6 +179,14 @@ class Supervisor:
             adopted=tuple(display(name) for name in adopted),
         )
         self._chronicle.tell("fleet.up", up, actor=self._around.actor)
+        live = live_bots(self.fleet)
+        if live:
+            said = kinds.FleetLive(
+                bots=", ".join(bot.name for bot in live),
+                capital_usdt=sum(bot.capital_usdt for bot in live),
+                confirmed_at=str(read_json(self.home.live).get("at", "")),
+            )
+            self._chronicle.tell("fleet.live", said, actor=self._around.actor)
 
     async def _loop(self, observer: Observer, watch: Watch | None) -> None:
         while True:

@@ -84,3 +84,11 @@ def freqfleet(root, tmp_path_factory):
     made = Freqfleet(root, tmp_path_factory.mktemp("fleet"))
     yield made
     made.sweep()
+
+
+@pytest.fixture
+def apart(root, tmp_path):
+    """A fleet for one test alone."""
+    made = Freqfleet(root, tmp_path)
+    yield made
+    made.sweep()

@@ -6,18 +6,21 @@ import shutil
 import signal
 import socket
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import orjson
 import psutil
 import pytest
 
-from automation.core.errors import ConfigErrors, Refusal
+from automation.core.config import Fleet
+from automation.core.errors import ConfigError, ConfigErrors, Refusal
 from automation.core.model import BotState, Health, Wish
 from automation.fleet.act import connect
 from automation.fleet.commands import bot_login
 from automation.fleet.credentials import read_access
 from automation.fleet.home import Home
+from automation.fleet.live import confirm_live
 from automation.fleet.lock import FleetIsUp
 from automation.fleet.operator import Operator
 from automation.journal import sentence
@@ -386,3 +389,32 @@ async def test_a_bot_that_shall_not_start_does_not(flight):
         assert status.healthy
         await ask(fleet, "bot-a", "start")
         await flight.until(fleet, lambda s: bot_of(s).health is Health.HEALTHY)
+
+
+async def test_live_bots_need_a_word_and_their_secrets_go_with_them(flight, monkeypatch):
+    monkeypatch.setenv("LIVE_KEY", "the-live-key")
+    monkeypatch.setenv("LIVE_SECRET", "the-live-secret")
+    account = {"key": "env:LIVE_KEY", "secret": "env:LIVE_SECRET", "capital_usdt": 900}
+    bot = {"name": "bot-a", "strategy": "FakeStrategy", "mode": "live", "account": "main"}
+    fleet = Fleet.model_validate(
+        {
+            "fleet": "test",
+            "exchange": {"venue": "binance", "accounts": {"main": account}},
+            "bots": [{**bot, "capital_usdt": 900}],
+        }
+    )
+    home = Home(flight.home)
+    with pytest.raises(ConfigError, match="not confirmed for bot-a"):
+        await flight.supervisor(fleet).run(handle_signals=False)
+    at = datetime(2025, 1, 1, tzinfo=UTC)
+    confirm_live(fleet, home, "trade 900 USDT live", has_live_option=True, at=at)
+    secrets = home.unit("bot-a") / "secrets.json"
+    async with flight.up(fleet) as supervisor:
+        await flight.until_healthy(supervisor)
+        assert "the-live-secret" in secrets.read_text()
+        for process in flight.processes():
+            assert "the-live" not in str(process.environ()) + " ".join(process.cmdline())
+    assert not secrets.exists()
+    (event,) = flight.events("fleet.live")
+    assert "let bot-a trade 900 USDT live" in sentence(event)
+    assert "the-live" not in flight.story()
