@@ -1,4 +1,8 @@
-"""Join a trend after a pullback: RSI and Bollinger extremes inside the EMA trend, sized by risk."""
+"""Join a trend after a pullback: RSI and Bollinger extremes inside the EMA trend.
+
+Risk and leverage are scaled by the regime: by rules, or by a filter that `freqfleet train regime`
+fitted, where the configuration names its file.
+"""
 
 from typing import ClassVar
 
@@ -6,7 +10,7 @@ import numpy as np
 from freqtrade.strategy import DecimalParameter, IntParameter
 
 from tradekit import indicators as ind
-from tradekit import risk
+from tradekit import regime, risk
 from tradekit.base import PackStrategy
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
@@ -21,6 +25,7 @@ class FuturesAIRiskStrategy(PackStrategy):
     # The slow average begins as a simple one; after 1800 candles less than 2 % of that is left.
     startup_candle_count = 1800
     target_day_volatility_frac = 0.08
+    wild_risk = 0.5  # what the wild regime leaves of risk and leverage
 
     rsi_extreme = IntParameter(20, 40, default=30, space="buy")
     pullback_candles = IntParameter(12, 96, default=48, space="buy")
@@ -37,6 +42,7 @@ class FuturesAIRiskStrategy(PackStrategy):
         },
         "subplots": {
             "rsi": {"rsi": {"color": "#e76f51"}},
+            "regime": {"regime_rule": {}, "regime_scale": {}},
             "risk": {"stop_dist_frac": {}, "risk_scale": {}},
             "leverage": {"leverage_cap": {}},
         },
@@ -60,7 +66,11 @@ class FuturesAIRiskStrategy(PackStrategy):
         day_range = ind.mean_range_frac(high, low, close, DAY)
         stop = risk.stop_distance(day_range, 10.0, self.least_stop_frac, self.most_stop_frac)
         volatility = ind.volatility_frac(close, DAY)
-        calm = risk.calm_scale(volatility, ind.volatility_frac(close, 5 * DAY), 0.5)
+        slow_volatility = ind.volatility_frac(close, 5 * DAY)
+        rules = regime.rule_regime(
+            close, ind.efficiency_ratio(close, DAY), volatility, slow_volatility, DAY
+        )
+        scale = self.regime_scale_column(candles, rules, self.wild_risk)
         return {
             "ema_fast": ind.ema(close, 150),
             "ema_slow": ind.ema(close, 600),
@@ -70,9 +80,15 @@ class FuturesAIRiskStrategy(PackStrategy):
             "rsi": ind.rsi(close, 14),
             "stop_dist_frac": stop,
             "leverage_cap": self.leverage_column(
-                volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
+                volatility * np.sqrt(DAY) / scale, self.target_day_volatility_frac, stop
             ),
-            "risk_scale": self.risk_scale_column(volatility * np.sqrt(DAY), calm, stop),
+            "risk_scale": self.risk_scale_column(
+                volatility * np.sqrt(DAY),
+                scale * risk.calm_scale(volatility, slow_volatility, 0.5),
+                stop,
+            ),
+            "regime_rule": rules.astype(np.float64),
+            "regime_scale": scale,
         }
 
     @staticmethod

@@ -9,6 +9,7 @@ from automation.cli import backtest, fleet, simulate
 from automation.cli.bot import bot
 from automation.cli.gate import program as gate
 from automation.cli.journal import journal
+from automation.cli.train import program as train
 
 program = typer.Typer(
     name="freqfleet",
@@ -25,6 +26,7 @@ program.command()(simulate.simulate)
 program.command()(backtest.backtest)
 program.add_typer(gate, name="gate")
 program.add_typer(journal, name="journal")
+program.add_typer(train, name="train")
 
 
 @program.callback()

@@ -11,6 +11,7 @@ The callbacks are frozen by docs/adr/0004-frozen-callbacks.md: other engines rep
 
 import logging
 import math
+import time
 from abc import abstractmethod
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from freqtrade.strategy import IStrategy
 from freqtrade.strategy.parameters import BaseParameter
 from pandas import DataFrame
 
-from tradekit import execution, exposure, ladder, risk, signals, sizing, tails
+from tradekit import execution, exposure, ladder, regime, risk, signals, sizing, tails
 from tradekit import indicators as ind
 from tradekit.indicators import Columns, FloatArray
 from tradekit.profiles import profile_of
@@ -99,13 +100,17 @@ class PackStrategy(IStrategy):
         self._planned_stakes: dict[str, float] = {}
         self._trade_plans: dict[int, float] = {}
         self._marks: dict[str, tuple[Seconds, FloatArray]] = {}
+        self._regime: regime.Parameters | None = None
         self._ladder = ladder.START
         self._ladder_home: int | None = None
         self._last_loop_s = math.inf if self._outlives_process() else -math.inf
 
     @abstractmethod
     def columns(self, candles: Columns) -> dict[str, FloatArray]:
-        """Return the columns made from open, high, low, close and volume; row t uses rows ≤ t."""
+        """Return the columns made from the candles; row t uses rows ≤ t.
+
+        `candles` holds open, high, low, close, volume and `opened_s`, the second of the opening.
+        """
 
     @staticmethod
     @abstractmethod
@@ -126,6 +131,7 @@ class PackStrategy(IStrategy):
         candles = _arrays(dataframe, CANDLE_COLUMNS)
         opened_s = dataframe["date"].to_numpy(dtype="datetime64[s]").astype(np.int64)
         self._marks[metadata.get("pair", "")] = (opened_s, candles["close"])
+        candles["opened_s"] = opened_s.astype(np.float64)
         made = self.columns(candles)
         if self.position_adjustment_enable:
             made["quote_volume"] = ind.sma(candles["close"] * candles["volume"], 12)
@@ -410,6 +416,31 @@ class PackStrategy(IStrategy):
             self.risk_per_trade_frac,
         )
         return np.minimum(calm, within)
+
+    def regime_scale_column(
+        self, candles: Columns, rules: np.ndarray[Any, np.dtype[np.int64]], lowest: float
+    ) -> FloatArray:
+        """Return how much of the risk the regime leaves per row, `lowest` to 1.
+
+        By the trained filter where the configuration names a `freqfleet.regime_file`; `lowest` on
+        every row where that file cannot be used. Without one by `rules` (`regime.rule_regime`).
+        """
+        close = candles["close"]
+        file = (self.config.get("freqfleet") or {}).get("regime_file")
+        if file is None:
+            return np.where(rules == regime.WILD, lowest, 1.0)
+        if self._regime is None:
+            try:
+                text = Path(file).read_text(encoding="utf-8")
+                self._regime = regime.parameters_of(text, self.timeframe, time.time())
+            except (OSError, ValueError) as error:
+                logger.warning(
+                    "Regime: the least risk is taken, %s cannot be used: %s", file, error
+                )
+                return np.full(len(close), lowest)
+        returns = regime.standardised_returns(close, self._regime.slow_candles)
+        wild = regime.wild_probability(returns, candles["opened_s"], self._regime)
+        return regime.wild_scale(wild, lowest)
 
     def _equity(self, wallets: Any, now_s: float) -> float:
         """Return what the account is worth: the wallet, and every open trade at its last close."""
