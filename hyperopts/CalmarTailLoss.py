@@ -32,13 +32,16 @@ class CalmarTailLoss(IHyperOptLoss):
         """Return the loss of one epoch; without trades, or with a ruined account, the worst."""
         if not trade_count:
             return WORST
-        closed = results["close_date"].to_numpy(dtype="datetime64[s]").astype(np.int64)
-        start = int(min_date.timestamp())
-        day_count = max(math.ceil((max_date.timestamp() - start) / 86_400), 1)
-        profits = results["profit_abs"].to_numpy(dtype=np.float64)
-        daily = metrics.daily_profits((closed - start) // 86_400, profits, day_count)
-        equity = metrics.equity_curve(starting_balance, daily)
-        score = metrics.calmar_with_tail(equity, day_count / metrics.DAYS_PER_YEAR, TAIL_DAYS)
+        equity = metrics.daily_equity(
+            starting_balance,
+            results["close_date"].to_numpy(dtype="datetime64[s]").astype(np.int64),
+            results["profit_abs"].to_numpy(dtype=np.float64),
+            int(min_date.timestamp()),
+            int(max_date.timestamp()),
+        )
+        score = metrics.calmar_with_tail(
+            equity, (len(equity) - 1) / metrics.DAYS_PER_YEAR, TAIL_DAYS
+        )
         if math.isnan(score) or equity.min() <= 0.0:
             return WORST
         share = min(trade_count / LEAST_TRADES, 1.0)

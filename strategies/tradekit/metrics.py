@@ -94,10 +94,10 @@ def ulcer_frac(equity: FloatArray) -> float:
     return math.sqrt(float(np.mean(((peak - equity) / peak) ** 2)))
 
 
-def probabilistic_sharpe(returns: FloatArray, benchmark: float = 0.0) -> float:
-    """Return the probability that the true Sharpe ratio a period is above `benchmark`.
+def sharpe_score(returns: FloatArray, benchmark: float = 0.0) -> float:
+    """Return by how many standard errors the Sharpe ratio a period is above `benchmark`.
 
-    Φ((SR − SR*) √(n − 1) / √(1 − γ₃ SR + (γ₄ − 1) / 4 · SR²)), moments biased, γ₄ not in excess
+    (SR − SR*) √(n − 1) / √(1 − γ₃ SR + (γ₄ − 1) / 4 · SR²), moments biased, γ₄ not in excess
     (Bailey and López de Prado 2012, The Sharpe Ratio Efficient Frontier, eq. 11). `benchmark` is a
     period's, not annual. NaN for fewer than three returns or none that differ.
     """
@@ -111,7 +111,13 @@ def probabilistic_sharpe(returns: FloatArray, benchmark: float = 0.0) -> float:
     spread = 1.0 - skew * ratio + (kurtosis - 1.0) / 4.0 * ratio**2
     if not spread > 0.0:
         return math.nan
-    return _NORMAL.cdf((ratio - benchmark) * math.sqrt(len(returns) - 1) / math.sqrt(spread))
+    return (ratio - benchmark) * math.sqrt(len(returns) - 1) / math.sqrt(spread)
+
+
+def probabilistic_sharpe(returns: FloatArray, benchmark: float = 0.0) -> float:
+    """Return the probability that the true Sharpe ratio a period is above `benchmark`: Φ of the score."""
+    score = sharpe_score(returns, benchmark)
+    return _NORMAL.cdf(score) if not math.isnan(score) else math.nan
 
 
 def expected_best_sharpe(trials: int, sharpe_variance: float) -> float:
@@ -204,6 +210,19 @@ def daily_profits(days: npt.NDArray[np.int64], profits: FloatArray, day_count: i
     """
     last = np.clip(days, 0, day_count - 1)
     return np.bincount(last, weights=profits, minlength=day_count).astype(np.float64)
+
+
+def daily_equity(
+    start: float,
+    closed_s: npt.NDArray[np.int64],
+    profits: FloatArray,
+    start_s: int,
+    end_s: int,
+) -> FloatArray:
+    """Return the equity at `start_s` and after each day, from the instants and profits of trades."""
+    day_count = max(math.ceil((end_s - start_s) / 86_400), 1)
+    daily = daily_profits((closed_s - start_s) // 86_400, profits, day_count)
+    return equity_curve(start, daily)
 
 
 def returns_of(equity: FloatArray) -> FloatArray:
