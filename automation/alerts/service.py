@@ -73,6 +73,7 @@ class AlertService:
         self.progress_s = self._clock.monotonic()
         """When the loop last went round, on the monotonic clock."""
         self._is_ready = asyncio.Event()
+        self._is_refused = False
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -91,7 +92,7 @@ class AlertService:
     def is_alive(self, within_s: float = 60.0) -> bool:
         """Tell whether the loop goes round and the journal takes what it writes."""
         age_s = self._clock.monotonic() - self.progress_s
-        return age_s <= within_s and not self._journal.fault
+        return age_s <= within_s and not self._journal.fault and not self._is_refused
 
     async def _start(self) -> None:
         folded = await asyncio.to_thread(restore, self._journal)
@@ -153,6 +154,7 @@ class AlertService:
                 await asyncio.wrap_future(self._journal.submit(drafts, effects=effects))
                 break
             except DependencyError as error:
+                self._is_refused = True
                 now_s = self._clock.monotonic()
                 failing_since_s = now_s if failing_since_s is None else failing_since_s
                 _log.error("the journal does not take alerts", reason=str(error))
@@ -160,6 +162,7 @@ class AlertService:
                     has_spoken_up = True
                     await self._speak_up(step.notifications, str(error))
                 await asyncio.sleep(1.0)
+        self._is_refused = False
         self.state = step.state
         for channel in {one.channel for one in step.notifications}:
             self._wake_courier(channel)
