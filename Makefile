@@ -36,6 +36,32 @@ test-long: setup  ## a seeded sample of the long suites (<= 40 min on 2 cores)
 prove: setup  ## the full counts; resumable
 	$(BIN)/python -m pytest -m prove
 
+# The bundle that the gate judges on: the committed one, else real candles of FREQFLEET_DATA, else a
+# made-up market. The same file each time it is made from the same candles.
+GATE_BUNDLE := user_data/gate/bundle.tar.zst
+GATE_PAIRS := BTC/USDT:USDT,ETH/USDT:USDT,SOL/USDT:USDT,BNB/USDT:USDT,XRP/USDT:USDT
+GATE_RANGE := 20250101-20250630
+
+gate: gate-bundle  ## judge the strategies that the change touches (GATE=--all: every one)
+	$(BIN)/freqfleet gate run --bundle $(GATE_BUNDLE) --report user_data/gate/report $(GATE)
+
+gate-bundle: setup
+	@mkdir -p $(dir $(GATE_BUNDLE))
+	@if test -f configs/gate.bundle.tar.zst; then cp configs/gate.bundle.tar.zst $(GATE_BUNDLE); \
+	elif test -n "$$FREQFLEET_DATA"; then $(BIN)/freqfleet gate bundle --data "$$FREQFLEET_DATA" --timeframes 5m --pairs $(GATE_PAIRS) --timerange $(GATE_RANGE) -o $(GATE_BUNDLE); \
+	else $(BIN)/freqfleet gate bundle --seed 7 --timeframes 5m --pairs $(GATE_PAIRS) --timerange $(GATE_RANGE) -o $(GATE_BUNDLE); fi
+
+gate-renew: setup
+	$(BIN)/freqfleet gate bundle --download --timeframes 5m --pairs $(GATE_PAIRS) --timerange "$$(date -u -d '-6 months' +%Y%m01)-$$(date -u +%Y%m01)" -o configs/gate.bundle.tar.zst
+	$(BIN)/freqfleet gate baseline --bundle configs/gate.bundle.tar.zst -o configs/gate.baseline.json
+
+gate-propose:
+	git switch -c gate/renew-$$(date -u +%Y%m%d)
+	git add -f configs/gate.bundle.tar.zst configs/gate.baseline.json
+	git -c user.name=github-actions -c user.email=github-actions@users.noreply.github.com commit -m "Renew the gate's bundle and baseline"
+	gh auth setup-git && git push --set-upstream origin HEAD
+	gh pr create --fill
+
 check: lint types layers  ## ruff, mypy, import layers, spelling, workflows
 
 lint: setup

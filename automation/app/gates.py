@@ -25,7 +25,7 @@ from automation.gates.bundle import Bundle, open_bundle
 from automation.gates.cache import Cache, installed_versions, read_baseline, write_baseline
 from automation.gates.config import GateSettings
 from automation.gates.limits import Limits, guarded
-from automation.gates.revisions import find_repository
+from automation.gates.revisions import Repository, find_repository
 from automation.gates.run import Plan, judge, plan_smoke, plan_windows
 from automation.gates.selection import Request, Selection, select
 from automation.gates.settings import load_settings
@@ -73,6 +73,15 @@ async def run_gate(request: GateRequest, progress: Progress) -> GateReport:
     return report
 
 
+def list_touched(request: GateRequest) -> tuple[str, ...]:
+    """Name the strategies that `run_gate` would judge; nothing is run, no bundle is needed."""
+    with TemporaryDirectory(prefix="freqfleet-gate-") as name:
+        repository, top = _checkout(request)
+        settings = _settings(request, top)
+        selection = _select(request, settings, repository, top, Path(name))
+        return tuple(subject.name for subject in selection.subjects)
+
+
 async def make_baseline(request: GateRequest, target: Path, progress: Progress) -> GateReport:
     """Judge everything as it stands, without a base, and keep the results at `target`."""
     asked = replace(request, with_base=False, is_all=True)
@@ -82,22 +91,36 @@ async def make_baseline(request: GateRequest, target: Path, progress: Progress) 
 
 
 async def _run(request: GateRequest, progress: Progress) -> tuple[GateReport, Cache]:
-    repository = find_repository(request.folder)
-    top = repository.root if repository else request.folder.resolve()
+    repository, top = _checkout(request)
     settings = _settings(request, top)
     cache = _cache(request, settings, top)
     with TemporaryDirectory(prefix="freqfleet-gate-") as name:
         scratch = Path(name)
         bundle = _open(request, settings, top, scratch)
-        asked = Request(
-            top, request.ref, request.is_all, request.with_base, request.names, request.files
-        )
-        layers = tuple(configs() / layer for layer in _LAYERS)
-        selection = select(asked, settings, repository, scratch / "base", layers)
+        selection = _select(request, settings, repository, top, scratch)
         plan = _plan(request, settings, bundle)
         async with _bench(request, settings, bundle, cache, scratch) as bench:
             reports = await judge(selection.subjects, plan, bench, progress)
         return _report(selection, plan, bundle, bench, reports), cache
+
+
+def _checkout(request: GateRequest) -> tuple[Repository | None, Path]:
+    repository = find_repository(request.folder)
+    return repository, repository.root if repository else request.folder.resolve()
+
+
+def _select(
+    request: GateRequest,
+    settings: GateSettings,
+    repository: Repository | None,
+    top: Path,
+    scratch: Path,
+) -> Selection:
+    asked = Request(
+        top, request.ref, request.is_all, request.with_base, request.names, request.files
+    )
+    layers = tuple(configs() / layer for layer in _LAYERS)
+    return select(asked, settings, repository, scratch / "base", layers)
 
 
 def _report(

@@ -1,6 +1,7 @@
 """`freqfleet gate`: bundle, run, baseline."""
 
 import asyncio
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,9 +104,18 @@ def run(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Load, truncation test and one month only.")
     ] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Only say which strategies would be judged.")
+    ] = False,
+    output: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --list: one line NAME=JSON.")
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write gate.md, .json, .sarif, .html and junit.xml."),
+    ] = None,
+    summary: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append the Markdown report to a file.")
     ] = None,
     cache: _Cache = None,
     workers: _Workers = None,
@@ -115,7 +125,7 @@ def run(
 
     Example: [bold]freqfleet gate run --bundle bundle.tar.zst --report report[/bold]
     """
-    from automation.app.gates import GateRequest, run_gate
+    from automation.app.gates import GateRequest, list_touched, run_gate
 
     asked = GateRequest(
         folder=Path.cwd(),
@@ -130,8 +140,11 @@ def run(
         cache=cache,
         workers=workers or os.cpu_count() or 1,
     )
+    if listed:
+        _print_names(list_touched(asked), output, as_json)
+        return
     found = asyncio.run(run_gate(asked, _tell))
-    _answer(found, report, as_json)
+    _answer(found, report, summary, as_json)
 
 
 @program.command()
@@ -159,18 +172,51 @@ def baseline(
     )
     found = asyncio.run(make_baseline(asked, output, _tell))
     err.print(f"wrote {output}")
-    _answer(found, None, as_json=False)
+    _answer(found, None, None, as_json=False)
+
+
+@program.command()
+def comment(
+    repository: Annotated[str, typer.Option(metavar="OWNER/NAME", help="The repository.")],
+    run: Annotated[int, typer.Option(help="The finished run whose reports are shown.")],
+    api: Annotated[str, typer.Option(help="GitHub's REST API.")] = "https://api.github.com",
+) -> None:
+    """Write one comment on a pull request from the reports of its finished run.
+
+    Nothing of the pull request is run or believed; the token is taken from GITHUB_TOKEN. Example:
+    [bold]freqfleet gate comment --repository owner/name --run 123[/bold]
+    """
+    from automation.app.github import CommentRequest, post_comment
+    from automation.core.errors import ConfigError
+
+    token = os.environ.get("GITHUB_TOKEN", "")
+    if not token:
+        raise ConfigError("there is no token", where="GITHUB_TOKEN", cure="set the variable")
+    err.print(asyncio.run(post_comment(CommentRequest(repository, run, token, api))))
+
+
+def _print_names(names: tuple[str, ...], output: str | None, as_json: bool) -> None:
+    if output is not None:
+        typer.echo(f"{output}={json.dumps(names)}")
+    elif as_json:
+        print_json(names)
+    else:
+        for name in names:
+            typer.echo(name)
 
 
 def _tell(name: str, stage: str) -> None:
     err.print(f"{name}: {stage}", soft_wrap=True)
 
 
-def _answer(found: "GateReport", folder: Path | None, as_json: bool) -> None:
-    from automation.gates.reports import document, table, write_reports
+def _answer(found: "GateReport", folder: Path | None, summary: Path | None, as_json: bool) -> None:
+    from automation.gates.reports import document, markdown, table, write_reports
 
     if folder is not None:
         write_reports(found, folder)
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as file:
+            file.write(markdown(found))
     for sentence in found.notes:
         note(sentence)
     if as_json:

@@ -182,8 +182,14 @@ class _Judge:
         ]
 
     def _failed(self, name: CheckName, sentence: str) -> Check:
-        place = Place(str(self.subject.path), 1, sentence)
-        return Check(name, Status.FAIL, sentence, (place,))
+        told = self._from_the_repository(sentence)
+        place = Place(str(self.subject.path), 1, told)
+        return Check(name, Status.FAIL, told, (place,))
+
+    def _from_the_repository(self, sentence: str) -> str:
+        """Leave out where the repository is on this machine: equal runs write equal reports."""
+        whole = str(self.subject.new.source.path)
+        return sentence.replace(whole.removesuffix(str(self.subject.path)), "")
 
     def _not_run(self, error: FreqfleetError) -> Check:
         """The strategy's own fault fails it; a full disk or a missing program is not judged."""

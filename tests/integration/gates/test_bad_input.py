@@ -55,6 +55,7 @@ def test_each_fault_is_named_and_the_others_are_judged(gate, repository, checks)
     assert "time limit" in checks(document, name="Loop")["runs"]
     assert "memory limit" in checks(document, name="Eats")["runs"]
     assert "no trade" in checks(document, name="Idle")["zero trades"]
+    assert str(repository.root) not in str(document)
     assert any("left out by the configuration: look-ahead" in one for one in document["notes"])
 
 

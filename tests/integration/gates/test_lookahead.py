@@ -48,7 +48,7 @@ def judged_alone(gate, repository, checks):
 # By which check each form is caught. What Freqtrade's analysis misses it misses by construction:
 # a candle of a longer timeframe that opened before the cut is still read whole.
 CAUGHT = {
-    **dict.fromkeys(peeking.FORMS, {"truncation", "look-ahead"}),
+    **{form: {"truncation", "look-ahead"} for form in peeking.FORMS},
     "informative_unshifted": {"truncation"},
 }
 
