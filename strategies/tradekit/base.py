@@ -459,7 +459,8 @@ class PackStrategy(IStrategy):
     def _mark(self, pair: str, now_s: float, otherwise: float) -> float:
         """Return the close of the last candle that is closed at `now_s`."""
         opened_s, closes = self._marks.get(pair, _NO_MARKS)
-        closed = now_s - 60 * timeframe_to_minutes(self.timeframe)
+        # an int: numpy would turn the whole array into floats to look for one
+        closed = int(now_s) - 60 * timeframe_to_minutes(self.timeframe)
         row = int(opened_s.searchsorted(closed, side="right")) - 1
         return float(closes[row]) if row >= 0 else otherwise
 

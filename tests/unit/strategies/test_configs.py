@@ -3,9 +3,13 @@
 import json
 
 import pytest
-from freqtrade.configuration.config_validation import validate_config_schema
+from freqtrade.configuration.config_validation import (
+    validate_config_consistency,
+    validate_config_schema,
+)
 from freqtrade.configuration.load_config import load_from_files
 from freqtrade.enums import RunMode
+from freqtrade.exceptions import OperationalException
 from freqtrade.resolvers import StrategyResolver
 
 LAYERS = [
@@ -14,6 +18,15 @@ LAYERS = [
     ["base", "futures", "demo"],
     ["base", "futures", "offline", "demo"],
     ["base", "futures", "demo", "offline"],
+    ["base", "futures", "cross"],
+    ["base", "futures", "pairs-static"],
+    ["base", "futures", "pairs-volume"],
+    ["base", "futures", "telegram"],
+    ["base", "futures", "webhook"],
+    ["base", "futures", "producer"],
+    ["base", "futures", "consumer"],
+    ["base", "futures", "slices"],
+    ["base", "futures", "cross", "pairs-static", "slices", "telegram", "webhook", "producer"],
 ]
 SECRETS = {"key", "secret", "password", "token", "jwt_secret_key", "ws_token", "uid", "chat_id"}
 
@@ -27,8 +40,9 @@ def layered(root, names):
 def test_each_layering_is_valid(root, tmp_path, names, runmode):
     config = layered(root, names)
     assert config["trading_mode"] == "futures"
-    assert config["margin_mode"] == "isolated"
-    assert config["exchange"]["pair_whitelist"]
+    assert config["margin_mode"] == ("cross" if "cross" in names else "isolated")
+    assert "timeframe" not in config  # a strategy's own rules
+    assert config["exchange"]["pair_whitelist"] or "pairs-volume" in names
     config |= {
         "runmode": runmode,
         "strategy": "TrendFollowingStrategy",
@@ -37,6 +51,50 @@ def test_each_layering_is_valid(root, tmp_path, names, runmode):
     }
     StrategyResolver.load_strategy(config)  # adds what the schema wants from the strategy
     validate_config_schema(config)
+    if runmode == RunMode.DRY_RUN:
+        validate_config_consistency(config)
+    assert config["timeframe"] == "5m"
+
+
+def test_a_bot_that_slices_is_told_so_by_its_configuration(root, tmp_path):
+    config = layered(root, ["base", "futures", "slices"])
+    config |= {
+        "strategy": "TrendFollowingStrategy",
+        "strategy_path": str(root / "strategies"),
+        "user_data_dir": tmp_path,
+    }
+    assert StrategyResolver.load_strategy(config).position_adjustment_enable
+
+
+@pytest.mark.parametrize(
+    ("profile", "leverage", "risk_frac"),
+    [("conservative", 3.0, 0.0025), ("moderate", 5.0, 0.005), ("aggressive", 10.0, 0.01), (None, 5.0, 0.005)],
+)  # fmt: skip
+def test_the_profile_is_the_one_that_the_fleet_renders(
+    root, tmp_path, profile, leverage, risk_frac
+):
+    config = layered(root, ["base", "futures"]) | {
+        "strategy": "TrendFollowingStrategy",
+        "strategy_path": str(root / "strategies"),
+        "user_data_dir": tmp_path,
+    }
+    if profile is not None:
+        config["freqfleet"] = {"fleet": "f", "bot": "b", "profile": profile}
+    strategy = StrategyResolver.load_strategy(config)
+    assert strategy.highest_leverage == leverage
+    assert strategy.risk_per_trade_frac == risk_frac
+    validate_config_schema(config | {"runmode": RunMode.DRY_RUN})
+
+
+def test_an_unknown_profile_is_refused(root, tmp_path):
+    config = layered(root, ["base", "futures"]) | {
+        "strategy": "TrendFollowingStrategy",
+        "strategy_path": str(root / "strategies"),
+        "user_data_dir": tmp_path,
+        "freqfleet": {"profile": "reckless"},
+    }
+    with pytest.raises(OperationalException, match="reckless"):
+        StrategyResolver.load_strategy(config)
 
 
 def test_the_overlays_add_and_do_not_undo(root):
