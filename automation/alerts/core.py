@@ -11,7 +11,7 @@ from automation.alerts.beats import beat_us, last_beat_us
 from automation.alerts.facts import JournalEvent
 from automation.alerts.kinds import Resolved, Routed
 from automation.alerts.policy import Policy
-from automation.alerts.state import Alert, State, apply
+from automation.alerts.state import Alert, Group, State, Status, apply
 from automation.alerts.step import Step, Work, portions
 
 SOURCE = "alerts"
@@ -54,12 +54,8 @@ def adopt(policy: Policy, state: State, *, now_us: int) -> Step:
         )
         work.emit("alert.routed", routed)
     for key in list(work.state.groups):
-        group = work.state.group(key)
-        # Whoever wrote the newest record had looked at all groups that were due by then.
-        group.checked_us = last_beat_us(policy.timing(group.route), group, state.time_us)
-        is_held = speaking.HELD in group.muted.values()
-        beat = beat_us(policy.timing(group.route), group, work.now_us)
-        group.due_us = work.now_us if is_held else beat
+        _wind(work, work.state.group(key), state.time_us)
+    work.state.owned.clear()  # they are wound, nothing more happened to them
     return _finish(work)
 
 
@@ -90,6 +86,21 @@ def _finish(work: Work) -> Step:
     speaking.run(work)
     timers.note_told(work)
     return Step(work.state, tuple(work.records), tuple(work.notifications))
+
+
+def _wind(work: Work, group: Group, until_us: int) -> None:
+    """Set a group's clock as if it had run until the newest record was written."""
+    timing = work.policy.timing(group.route)
+    # Whoever wrote that record had looked at all groups that were due by then.
+    group.checked_us = last_beat_us(timing, group, until_us)
+    known = [work.state.alerts[one] for one in group.members if one in work.state.alerts]
+    has_news = any(one.id not in group.told or one.status is not Status.FIRING for one in known)
+    if speaking.HELD in group.muted.values():
+        group.due_us = work.now_us
+    elif has_news:
+        group.due_us = beat_us(timing, group, work.now_us)
+    elif any(one.is_open for one in known):
+        group.due_us = beat_us(timing, group, group.last_us + timing.repeat_us)
 
 
 def _targets(policy: Policy, alert: Alert, now_us: int) -> tuple[str, ...]:

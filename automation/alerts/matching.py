@@ -74,17 +74,14 @@ class Test(BaseModel):
     @property
     def sentence(self) -> str:
         """The test in words, for explanations."""
-        words = {
-            "one_of": "is one of",
-            "none_of": "is none of",
-            "matches": "matches",
-            "above": ">",
-            "at_least": "≥",
-            "below": "<",
-            "at_most": "≤",
-        }
+        words = {"matches": "matches", "above": ">", "at_least": "≥", "below": "<", "at_most": "≤"}
         parts = [
-            f"{word} {_shown(getattr(self, name))}"
+            f"{'is' if part == 'one_of' else 'is not'} {_shown(listed)}"
+            for part, listed in (("one_of", self.one_of), ("none_of", self.none_of))
+            if listed is not None
+        ]
+        parts += [
+            f"{word} {getattr(self, name)}"
             for name, word in words.items()
             if getattr(self, name) is not None
         ]
@@ -149,5 +146,6 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+def _shown(values: tuple[Scalar, ...]) -> str:
+    *most, last = map(str, values)
+    return f"{', '.join(most)} or {last}" if most else last

@@ -15,8 +15,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+import automation.fleet.kinds  # noqa: F401  the events of the fleet
+from automation.alerts.reference import alerts_page
 from automation.core import config
 from automation.core.paths import root
+from automation.journal import KINDS, Kind
 
 _MODELS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("The fleet", config.Fleet),
@@ -45,8 +48,15 @@ def pages() -> dict[Path, str]:
     """Make every generated file: its path under the root, and its text."""
     return {
         Path("docs/reference/configuration.md"): _configuration(),
+        Path("docs/reference/alerts.md"): alerts_page(_known_kinds()),
         Path("configs/fleet.schema.json"): json.dumps(_schema(), indent=2) + "\n",
     }
+
+
+def _known_kinds() -> list[Kind]:
+    """The kinds of the rooms imported above, whatever else a process has loaded."""
+    rooms = ("automation.alerts", "automation.fleet", "automation.journal")
+    return [kind for kind in KINDS if kind.model.__module__.startswith(rooms)]
 
 
 def _schema() -> dict[str, Any]:

@@ -120,7 +120,7 @@ def test_silences_have_author_reason_and_end(site):
     )
     [row] = desk.list_silences(site.journal, clock=site.clock)
     assert (row.id, row.author, row.reason, row.until) == (name, "ann", "tests", until)
-    assert row.match == {"bot": "is one of a, b"}
+    assert row.match == {"bot": "is a or b"}
     site.happens("bot.exited", "a")
     site.works()
     assert desk.list_alerts(site.journal, clock=site.clock)[0].silenced_by == "ann"
@@ -181,7 +181,7 @@ def test_it_is_explained_why_an_event_raised_nothing(site):
     expected = site.happens("bot.exited", "m", is_expected=True)
     site.works()
     text = explained(site, str(expected.sequence))
-    assert "rule down does not fit: is_expected is True, but is none of True is wanted" in text
+    assert "rule down does not fit: is_expected is True, but is not True is wanted" in text
     quiet = site.happens("bot.yawned")
     assert "no rule is raised by events of the kind bot.yawned" in explained(
         site, str(quiet.sequence)
