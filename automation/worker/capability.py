@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from freqtrade.enums import MarginMode, TradingMode
@@ -46,10 +47,32 @@ CONDITIONAL = {
     "custom_roi": "use_custom_roi",
     "adjust_trade_position": "position_adjustment_enable",
 }
-# The pack's callbacks that the kernel has as policies, and what they are made of.
-PACK_POLICIES = ("leverage", "custom_stake_amount", "confirm_trade_entry", "custom_stoploss")
-PACK_PARTS = ("_signal_risk", "_analyzed", "_is_fresh", "_trade_stop")
-PACK_FORM = "92e71d38e677c47b"
+# PackStrategy's callbacks (docs/adr/0004-frozen-callbacks.md), and what they are made of.
+PACK_CALLBACKS = (
+    "adjust_entry_price",
+    "bot_loop_start",
+    "confirm_trade_entry",
+    "custom_entry_price",
+    "custom_exit",
+    "custom_stake_amount",
+    "custom_stoploss",
+    "leverage",
+)
+PACK_PARTS = (
+    "_analyzed",
+    "_equity",
+    "_first_slice",
+    "_is_fresh",
+    "_mark",
+    "_outlives_process",
+    "_room",
+    "_signal_number",
+    "_signal_risk",
+    "_stored_ladder",
+    "_trade_plan",
+    "_trade_stop",
+)
+PACK_FORM = "312dd9cd05048e7e"
 PACK_SIGNALS = ("populate_entry_trend", "populate_exit_trend", "parameter_values")
 PACK_SIGNALS_FORM = "07cfdf38e2289a30"
 
@@ -109,11 +132,9 @@ def tag_reasons(exit_tags: Iterable[str | None], guarded: bool) -> tuple[str, ..
     return (f"the exit tag {clash[0]} beside StoplossGuard",) if clash and guarded else ()
 
 
-def policies(strategy: Any) -> tuple[str, ...]:
-    """Return which of PackStrategy's callbacks the strategy uses as they are."""
-    if not isinstance(strategy, PackStrategy):
-        return ()
-    return tuple(name for name in PACK_POLICIES if _is(strategy, PackStrategy, name))
+def is_pack(strategy: Any) -> bool:
+    """Tell whether the strategy is one of the pack, whose callbacks the kernel has as policies."""
+    return isinstance(strategy, PackStrategy)
 
 
 def offers_masks(strategy: Any) -> bool:
@@ -125,12 +146,14 @@ def offers_masks(strategy: Any) -> bool:
     )
 
 
+@cache
 def pack_form() -> str:
     """Return the fingerprint of PackStrategy's callbacks, comments and docstrings left out."""
-    methods = [getattr(PackStrategy, name) for name in (*PACK_POLICIES, *PACK_PARTS)]
+    methods = [getattr(PackStrategy, name) for name in (*PACK_CALLBACKS, *PACK_PARTS)]
     return _fingerprint([*methods, base._number])
 
 
+@cache
 def pack_signals_form() -> str:
     """Return the fingerprint of how PackStrategy makes DataFrame signals from masks."""
     parts: list[Callable[..., Any]] = [getattr(PackStrategy, name) for name in PACK_SIGNALS]
@@ -140,28 +163,26 @@ def pack_signals_form() -> str:
 
 def _overrides(strategy: Any) -> list[str]:
     reasons = []
-    known = set(policies(strategy))
     for name in _callable_names():
         if name in FREE or _is(strategy, IStrategy, name):
             continue
         setting = CONDITIONAL.get(name)
         if setting is not None and not getattr(strategy, setting, False):
             continue
-        if name not in known:
+        if not (is_pack(strategy) and name in PACK_CALLBACKS and _is(strategy, PackStrategy, name)):
             reasons.append(f"the strategy's own {name}")
-    if known:
-        changed = [name for name in PACK_PARTS if not _is(strategy, PackStrategy, name)]
+    if is_pack(strategy):
+        used = (*PACK_CALLBACKS, *PACK_PARTS)
+        changed = [name for name in used if not _is(strategy, PackStrategy, name)]
         reasons += [f"the strategy's own {name}" for name in changed]
         if pack_form() != PACK_FORM:
             reasons.append("PackStrategy's callbacks, which have changed since the kernel")
-    return reasons
+    return sorted(set(reasons))
 
 
 def _settings(strategy: Any) -> list[str]:
     reasons = []
-    if getattr(strategy, "use_custom_stoploss", False) and "custom_stoploss" not in policies(
-        strategy
-    ):
+    if getattr(strategy, "use_custom_stoploss", False) and not is_pack(strategy):
         reasons.append("use_custom_stoploss without PackStrategy's custom_stoploss")
     if getattr(strategy, "use_custom_roi", False):
         reasons.append("use_custom_roi")

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from automation.worker.kernel.layout import Floats, Tape
+from automation.worker.capability import is_pack
+from automation.worker.kernel.layout import MARK, PACK_COLUMNS, Floats, Tape
 from automation.worker.loading import Loaded
 from automation.worker.tape import Grid, NotExact, make_grid, make_tape, on_grid
 
@@ -28,7 +29,6 @@ SETTINGS = (
     "trailing_only_offset_is_reached",
     "max_open_trades",
 )
-RISK_COLUMNS = ("stop_dist_frac", "leverage_cap", "risk_scale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Columns:
     read: Mapping[str, Any]
     grid: Grid | None
     tape: Tape | None
-    risk: Floats
+    pack: Floats
     numbers: tuple[dict[str, Floats], ...]
     reasons: tuple[str, ...]
 
@@ -74,28 +74,32 @@ def compute(loaded: Loaded) -> Columns:
         read=dict(read),
         grid=grid,
         tape=tape,
-        risk=_risk(loaded.strategy, frames, grid) if grid is not None else no_risk(),
+        pack=_pack(loaded.strategy, frames, grid),
         numbers=tuple(_numbers(frame) for frame in frames.values()),
         reasons=reasons,
     )
 
 
-def no_risk() -> Floats:
-    """Return risk columns for strategies that have none."""
-    return np.full((1, 1, 3), np.nan)
-
-
-def _risk(strategy: Any, frames: dict[str, DataFrame], grid: Grid) -> Floats:
-    """Lay the pack's risk columns on the candles on which they are asked for."""
-    if not any(name in frame.columns for frame in frames.values() for name in RISK_COLUMNS):
-        return no_risk()
-    laid = np.full((len(frames), grid.candles, 3), np.nan)
-    if not getattr(strategy, "stale_after_candles", 2) > 1:
-        return laid
-    for k, name in enumerate(RISK_COLUMNS):
-        arrays = [_finite(frame, name) for frame in frames.values()]
-        laid[:, :, k] = on_grid(grid, arrays, np.float64, np.nan, shift=1)
+def _pack(strategy: Any, frames: dict[str, DataFrame], grid: Grid | None) -> Floats:
+    """Lay PackStrategy's columns on the candles on which its callbacks ask for them."""
+    if grid is None or not is_pack(strategy):
+        return np.full((1, 1, len(PACK_COLUMNS)), np.nan)
+    laid = np.full((len(frames), grid.candles, len(PACK_COLUMNS)), np.nan)
+    if strategy.stale_after_candles > 1:
+        for k, name in enumerate(PACK_COLUMNS[:MARK]):
+            arrays = [_finite(frame, name) for frame in frames.values()]
+            laid[:, :, k] = on_grid(grid, arrays, np.float64, np.nan, shift=1)
+    for p, pair in enumerate(frames):
+        laid[p, :, MARK] = _marks(strategy, pair, grid)
     return laid
+
+
+def _marks(strategy: Any, pair: str, grid: Grid) -> Floats:
+    """Return what PackStrategy._mark answers on every candle; NaN where it has no close."""
+    opened_s, closes = strategy._marks.get(pair, (np.zeros(0), np.zeros(0)))
+    starts = grid.start_s + grid.candle_s * (np.arange(grid.candles) - 1)
+    rows = np.searchsorted(opened_s, starts, side="right") - 1
+    return np.where(rows >= 0, np.append(closes, np.nan)[rows], np.nan)
 
 
 def _finite(frame: DataFrame, name: str) -> Floats:

@@ -93,7 +93,7 @@ def _orders(
     rules = make_rules(bt, columns.tape.clock)
     minutes, profits = make_roi(prepared.strategy)
     return layout.Orders(
-        direction, bits, columns.risk, rules, minutes, profits, make_guards(bt, protections)
+        direction, bits, columns.pack, rules, minutes, profits, make_guards(bt, protections)
     )
 
 

@@ -80,6 +80,7 @@ def load(job: EngineJob) -> Loaded:
             strategy = backtesting.strategylist[0]
             backtesting._set_strategy(strategy)
             candles, _ = backtesting.load_bt_data()
+            backtesting.exchange.close()  # as hyperopt does: from here on nothing is asked
         except (FreqtradeException, ImportError, ValueError) as error:
             raise ConfigError(str(error).strip().rstrip("."), where=job.strategy) from error
     return Loaded(job, backtesting, strategy, candles)

@@ -18,7 +18,7 @@ from freqtrade.plugins.protections.low_profit_pairs import LowProfitPairs
 from freqtrade.plugins.protections.max_drawdown_protection import MaxDrawdown
 from freqtrade.plugins.protections.stoploss_guard import StoplossGuard
 
-from automation.worker.capability import policies
+from automation.worker.capability import is_pack
 from automation.worker.kernel.layout import (
     COOLDOWN,
     GUARD,
@@ -117,7 +117,6 @@ def _stops(strategy: Any) -> dict[str, float | bool]:
 
 
 def _pack(strategy: Any) -> dict[str, float | bool]:
-    used = policies(strategy)
     names = (
         "risk_per_trade_frac",
         "cost_frac",
@@ -125,13 +124,19 @@ def _pack(strategy: Any) -> dict[str, float | bool]:
         "assumed_maintenance_frac",
         "trail_after_r",
         "trail_dist_r",
+        "time_stop_candles",
+        "time_stop_least_r",
+        "slippage_budget_frac",
+        "assumed_correlation",
     )
+    limits = ("drawdown_frac", "daily_loss_frac", "open_risk_frac", "exposure_cap")
+    pack = is_pack(strategy)
+    profile = strategy.profile if pack else None
     return {
-        "pack_leverage": "leverage" in used,
-        "pack_stake": "custom_stake_amount" in used,
-        "pack_confirm": "confirm_trade_entry" in used,
-        "pack_stop": "custom_stoploss" in used and bool(strategy.use_custom_stoploss),
+        "pack": pack,
+        "pack_stop": pack and bool(strategy.use_custom_stoploss),
         **{name: float(getattr(strategy, name, math.nan)) for name in names},
+        **{name: float(getattr(profile, name, math.nan)) for name in limits},
     }
 
 

@@ -5,9 +5,9 @@ persistence/trade_model.py (recalc_trade_from_orders, close). `m` is a MARKET, `
 POSITION, `c` a CANDLE, `a` the ACCOUNT.
 """
 
-from automation.worker.kernel.compiled import compiled
+from automation.worker.kernel.compiled import inner
 from automation.worker.kernel.entry import order_fills
-from automation.worker.kernel.exact import round8
+from automation.worker.kernel.exact import round8, whole_units
 from automation.worker.kernel.exits import place_order
 from automation.worker.kernel.layout import FORCE_EXIT, NO_ORDER, Ints, Record, Records
 from automation.worker.kernel.stops import update_liquidation
@@ -15,7 +15,7 @@ from automation.worker.kernel.switches import ON
 from automation.worker.kernel.value import coins, open_rate, update_wallet, value_with_fee
 
 
-@compiled
+@inner
 def try_fill_exit(
     markets: Records,
     tiers: Records,
@@ -30,7 +30,7 @@ def try_fill_exit(
 ) -> bool:
     """Close the trade if its exit order fills on candle `i`; tell whether it did."""
     m, t = markets[p], book[p]
-    if not order_fills(m, t, c):
+    if not order_fills(t, c):
         return False
     if r["is_cross"]:
         update_liquidation(markets, tiers, r, book, queue, a, p)
@@ -44,19 +44,20 @@ def try_fill_exit(
     return True
 
 
-@compiled
+@inner
 def write_trade(m: Record, t: Record, trade: Record) -> None:
     """Write the closed trade with its profit."""
     short = t["is_short"]
     funding = t["funding_running"]
-    worth = value_with_fee(m, t["amount"], t["order_price"], short)
+    price = whole_units(t["order_rate"], m["price_unit"])
+    worth = value_with_fee(m, t["amount"], price, short)
     worth = worth - funding if short else worth + funding
-    opened = value_with_fee(m, t["amount"], t["entry_price"], not short)
+    opened = t["entry_value"]
     profit = round8(opened - worth if short else worth - opened)
     trade["is_short"] = short
     trade["opened"], trade["filled"] = t["opened"], t["filled"]
     trade["open_rate"] = open_rate(m, t)
-    trade["close_rate"] = float(t["order_price"]) / m["price_unit"]
+    trade["close_rate"] = t["order_rate"]
     trade["amount"] = coins(m, t)
     trade["stake_amount"] = t["stake"]
     trade["leverage"] = t["leverage"]
@@ -69,7 +70,7 @@ def write_trade(m: Record, t: Record, trade: Record) -> None:
     trade["reason"], trade["reason_candle"] = t["reason"], t["reason_candle"]
 
 
-@compiled
+@inner
 def remove_trade(t: Record, queue: Ints, a: Record, p: int) -> None:
     """Take the trade out of the queue; the others keep their order."""
     t["is_open"], t["has_position"], t["order"] = False, False, NO_ORDER
@@ -81,7 +82,7 @@ def remove_trade(t: Record, queue: Ints, a: Record, p: int) -> None:
     a["open"] = kept
 
 
-@compiled
+@inner
 def force_exits(
     markets: Records,
     tiers: Records,

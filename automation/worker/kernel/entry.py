@@ -1,51 +1,66 @@
-"""Entering: the order, its amount, its fill.
+"""Entering: the order, its amount, its fill, and how an order that waits is managed.
 
-Mirrors: optimize/backtesting.py (_enter_trade, _try_close_open_order), persistence/trade_model.py
-(close_bt_order, recalc_trade_from_orders). `m` is a MARKET, `r` the RULES, `t` a POSITION, `c` a
-CANDLE, `a` the ACCOUNT.
+Mirrors: optimize/backtesting.py (_enter_trade, _try_close_open_order, manage_open_orders,
+check_order_replace), persistence/trade_model.py (close_bt_order, recalc_trade_from_orders). `m` is
+a MARKET, `r` the RULES, `t` a POSITION, `c` a CANDLE, `a` the ACCOUNT, `columns` a row of
+PACK_COLUMNS.
 """
 
 import math
 
-from automation.worker.kernel.compiled import compiled
-from automation.worker.kernel.exact import (
-    HIGHEST_PRODUCT,
-    floor_steps,
-    round_steps,
-    whole_units,
-)
+from automation.worker.kernel.compiled import inner
+from automation.worker.kernel.exact import HIGHEST_PRODUCT, floor_steps, round_steps, whole_units
 from automation.worker.kernel.layout import (
     ENTRY_ORDER,
     NO_ORDER,
     OUT_OF_RANGE,
+    STOP,
     Floats,
     Ints,
     Record,
     Records,
 )
-from automation.worker.kernel.policy import policy_confirms
-from automation.worker.kernel.sizes import sized
+from automation.worker.kernel.policy import policy_confirms, policy_entry_rate, policy_next_rate
+from automation.worker.kernel.sizes import lowest_stake, sized
 from automation.worker.kernel.stops import adjust_stop, move_stop, update_liquidation
 from automation.worker.kernel.switches import ON
 from automation.worker.kernel.value import (
-    notional,
+    coins,
+    entry_value,
+    fee_unit,
     open_rate,
-    tied_up,
     update_funding,
     update_wallet,
     value_with_fee,
 )
+from tradekit import ladder
 
 
-@compiled
-def entry_rate(r: Record, c: Record, short: bool) -> float:
-    """Return the open, kept to the candle's good side for a limit order."""
+@inner
+def limited(m: Record, r: Record, c: Record, wished: float, short: bool) -> float:
+    """Return where a limit order stands that wishes `wished`; a market order stands at the open."""
+    rate = c["open"]
     if not r["limit_entry"]:
-        return c["open"]
-    return max(c["open"], c["low"]) if short else min(c["open"], c["high"])
+        return rate
+    if wished != rate:
+        unit = m["price_unit"]
+        rate = float(round_steps(wished, c["tick"], unit)) / unit
+    return max(rate, c["low"]) if short else min(rate, c["high"])
 
 
-@compiled
+@inner
+def amount_of(m: Record, a: Record, stake: float, rate: float, leverage: float) -> int:
+    """Return the amount for a stake, truncated to the step; 0 with a status beyond the exact range."""
+    wanted = stake / rate * leverage
+    unit = m["amount_unit"]
+    amount = floor_steps(wanted, m["step"], unit) if ON.amount_steps else int(wanted * unit)
+    if float(amount) * float(m["highest"]) * float(m["with_fee"]) > HIGHEST_PRODUCT:
+        a["status"] = OUT_OF_RANGE
+        return 0
+    return amount
+
+
+@inner
 def enter(
     markets: Records,
     tiers: Records,
@@ -55,39 +70,29 @@ def enter(
     queue: Ints,
     a: Record,
     c: Record,
-    columns: tuple[float, float, float],
+    columns: Floats,
     p: int,
     i: int,
     short: bool,
 ) -> None:
     """Open a trade on pair `p` at candle `i`, if stake, limits and confirmation allow it."""
     m, t = markets[p], book[p]
-    rate = entry_rate(r, c, short)
-    tied = tied_up(r, book, queue, a)
-    stake, leverage = sized(m, tiers, r, a, p, tied, rate, columns)
+    wished = policy_entry_rate(r, columns, c["open"], short) if r["pack"] else c["open"]
+    rate = limited(m, r, c, wished, short)
+    stake, leverage = sized(m, tiers, r, book, queue, a, columns, p, rate, short)
     if stake == 0.0:
         return
-    unit = m["amount_unit"]
-    wanted = stake / rate * leverage
-    amount = floor_steps(wanted, m["step"], unit) if ON.amount_steps else int(wanted * unit)
-    if amount == 0:
-        return
-    if r["pack_confirm"] and not policy_confirms(columns[0], columns[1], columns[2]):
-        return
-    if float(amount) * float(m["highest"]) * float(m["with_fee"]) > HIGHEST_PRODUCT:
-        a["status"] = OUT_OF_RANGE
+    amount = amount_of(m, a, stake, rate, leverage)
+    if amount == 0 or (r["pack"] and not policy_confirms(a, columns)):
         return
     open_trade(m, r, t, c, i, short, amount, rate, leverage)
-    t["stop_dist"] = columns[0]
     queue[a["open"]] = p
     a["open"] += 1
-    if try_fill_entry(markets, tiers, funding, r, book, queue, a, c, p, i):
-        t["funding"] = 0.0
-        adjust_stop(m, t, open_rate(m, t), t["stop_frac"], False, False)
+    place_entry(markets, tiers, funding, r, book, queue, a, c, columns, p, i, rate, amount)
     update_wallet(r, book, queue, a)
 
 
-@compiled
+@inner
 def open_trade(
     m: Record,
     r: Record,
@@ -99,14 +104,13 @@ def open_trade(
     rate: float,
     leverage: float,
 ) -> None:
-    """Write the trade and its entry order."""
-    price = whole_units(rate, m["price_unit"])
+    """Write a trade that has no order yet."""
     t["is_open"], t["is_short"] = True, short
     t["has_position"], t["is_trailing"] = False, False
     t["opened"] = i
     t["tick"] = c["tick"]
-    t["entry_price"], t["open_price"] = price, price
-    t["amount"] = amount
+    t["open_price"] = whole_units(rate, m["price_unit"])
+    t["requested_rate"] = rate
     t["leverage"] = leverage
     t["stake"] = float(amount) / m["amount_unit"] * rate / leverage
     t["open_value"] = 0.0
@@ -114,18 +118,42 @@ def open_trade(
     t["liquidation"] = 0.0
     t["lowest"], t["highest"] = 0.0, 0.0
     t["funding"], t["funding_running"] = 0.0, 0.0
-    t["order"], t["order_price"], t["order_placed"] = ENTRY_ORDER, price, i
     adjust_stop(m, t, rate, r["stoploss"], True, False)
 
 
-@compiled
-def order_fills(m: Record, t: Record, c: Record) -> bool:
+@inner
+def place_entry(
+    markets: Records,
+    tiers: Records,
+    funding: Floats,
+    r: Record,
+    book: Records,
+    queue: Ints,
+    a: Record,
+    c: Record,
+    columns: Floats,
+    p: int,
+    i: int,
+    rate: float,
+    amount: int,
+) -> None:
+    """Put the entry order of a confirmed trade in the book, and fill it if the candle reaches it."""
+    m, t = markets[p], book[p]
+    t["amount"] = amount
+    t["stop_dist"] = columns[STOP]
+    t["order"], t["order_rate"], t["order_placed"] = ENTRY_ORDER, rate, i
+    if try_fill_entry(markets, tiers, funding, r, book, queue, a, c, p, i):
+        t["funding"] = 0.0
+        adjust_stop(m, t, open_rate(m, t), t["stop_frac"], False, False)
+
+
+@inner
+def order_fills(t: Record, c: Record) -> bool:
     """Tell whether the order's price lies within the candle."""
-    price = float(t["order_price"]) / m["price_unit"]
-    return not ON.order_fills or c["low"] <= price <= c["high"]
+    return not ON.order_fills or c["low"] <= t["order_rate"] <= c["high"]
 
 
-@compiled
+@inner
 def try_fill_entry(
     markets: Records,
     tiers: Records,
@@ -140,14 +168,14 @@ def try_fill_entry(
 ) -> bool:
     """Fill the open entry order if the candle reaches it; tell whether it did."""
     m, t = markets[p], book[p]
-    if t["order"] != ENTRY_ORDER or not order_fills(m, t, c):
+    if t["order"] != ENTRY_ORDER or not order_fills(t, c):
         return False
-    unit = m["price_unit"]
-    fill = float(t["entry_price"]) / unit
+    rate, amount, adds_fee = t["order_rate"], t["amount"], not t["is_short"]
     t["order"], t["has_position"], t["filled"] = NO_ORDER, True, i
-    t["open_price"] = round_steps(fill, t["tick"], unit)
-    t["stake"] = notional(m, t["amount"], t["entry_price"]) / t["leverage"]
-    t["open_value"] = value_with_fee(m, t["amount"], t["open_price"], not t["is_short"])
+    t["open_price"] = round_steps(rate, t["tick"], m["price_unit"])
+    t["stake"] = entry_value(m, amount, rate, int(fee_unit(m))) / t["leverage"]
+    t["entry_value"] = entry_value(m, amount, rate, m["with_fee"] if adds_fee else m["less_fee"])
+    t["open_value"] = value_with_fee(m, amount, t["open_price"], adds_fee)
     t["initial_frac"], t["is_trailing"] = math.nan, False
     adjust_stop(m, t, open_rate(m, t), t["stop_frac"], False, False)
     t["funding_next"], t["funding_sum"], t["funding_error"] = c["funding_from"], 0.0, 0.0
@@ -155,5 +183,41 @@ def try_fill_entry(
         update_funding(m, r, funding, t, c)
     update_liquidation(markets, tiers, r, book, queue, a, p)
     if r["asks_stop_at_fill"] and ON.stop_after_fill:
-        move_stop(m, r, t, fill, fill, True)
+        move_stop(m, r, t, rate, rate, True)
+    return True
+
+
+@inner
+def follow(
+    markets: Records,
+    tiers: Records,
+    funding: Floats,
+    r: Record,
+    book: Records,
+    queue: Ints,
+    a: Record,
+    c: Record,
+    columns: Floats,
+    p: int,
+    i: int,
+) -> bool:
+    """Let an entry order that waits follow the price; False where the trade is to be given up."""
+    m, t = markets[p], book[p]
+    if not a["worst_rung"] < ladder.CLOSED:
+        a["canceled_entries"] += 1
+        return False
+    rate = policy_next_rate(r, t, c["open"])
+    if rate == t["order_rate"]:
+        return True
+    a["canceled_entries"] += 1
+    short, leverage = bool(t["is_short"]), t["leverage"]
+    stake = coins(m, t) * t["order_rate"] / leverage
+    least = lowest_stake(m, r, limited(m, r, c, rate, short), leverage, 0.0)
+    t["order"] = NO_ORDER
+    if stake < least:
+        return False
+    amount = amount_of(m, a, stake, rate, leverage)
+    if amount == 0 or not policy_confirms(a, columns):
+        return False
+    place_entry(markets, tiers, funding, r, book, queue, a, c, columns, p, i, rate, amount)
     return True

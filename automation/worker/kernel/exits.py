@@ -7,7 +7,7 @@ the RULES, `t` a POSITION, `c` a CANDLE, `a` the ACCOUNT.
 
 import math
 
-from automation.worker.kernel.compiled import compiled
+from automation.worker.kernel.compiled import inner
 from automation.worker.kernel.exact import round_steps, whole_units
 from automation.worker.kernel.layout import (
     ENTER_LONG,
@@ -24,20 +24,19 @@ from automation.worker.kernel.layout import (
     Ints,
     Record,
 )
+from automation.worker.kernel.policy import NONE, policy_exit
 from automation.worker.kernel.stops import move_stop
 from automation.worker.kernel.switches import ON
 from automation.worker.kernel.value import open_rate, profit_ratio, roi_rate, update_funding
 
-NONE = -1
 
-
-@compiled
+@inner
 def minutes_open(r: Record, t: Record, i: int) -> int:
     """Return the trade's age at the start of candle `i`, in whole minutes."""
     return (i - t["opened"]) * r["candle_s"] // 60
 
 
-@compiled
+@inner
 def roi_step(roi_minutes: Ints, minutes: int) -> int:
     """Return which ROI step is in force after `minutes`; -1 where none is."""
     step = NONE
@@ -47,7 +46,7 @@ def roi_step(roi_minutes: Ints, minutes: int) -> int:
     return step
 
 
-@compiled
+@inner
 def check_exit(
     m: Record,
     r: Record,
@@ -74,8 +73,8 @@ def check_exit(
     exits = bits & (EXIT_SHORT if short else EXIT_LONG) != 0
     step = roi_step(roi_minutes, minutes_open(r, t, i))
     roi = roi_reached(m, r, roi_profit, t, step, best, enters)
-    signal = exits and exit_counts(m, r, t, c, enters)
-    if ON.exit_signal_first and signal and place_signal(m, r, t, a, c, i):
+    signal = exit_asked(m, r, t, a, c, enters, exits, i)
+    if ON.exit_signal_first and signal != NONE and place_signal(m, r, t, a, c, i, signal):
         return
     if stop in (STOP_LOSS, LIQUIDATION) and place_stop(m, r, t, a, c, i, stop):
         return
@@ -83,11 +82,11 @@ def check_exit(
         return
     if stop == TRAILING_STOP and place_stop(m, r, t, a, c, i, stop):
         return
-    if signal and not ON.exit_signal_first:
-        place_signal(m, r, t, a, c, i)
+    if signal != NONE and not ON.exit_signal_first:
+        place_signal(m, r, t, a, c, i, signal)
 
 
-@compiled
+@inner
 def watch_extremes(m: Record, t: Record, c: Record) -> None:
     """Remember the highest and lowest price of the trade."""
     rate = open_rate(m, t)
@@ -95,7 +94,7 @@ def watch_extremes(m: Record, t: Record, c: Record) -> None:
     t["lowest"] = min(c["low"], t["lowest"] if t["lowest"] != 0.0 else rate)
 
 
-@compiled
+@inner
 def stop_reason(t: Record, adverse: float) -> int:
     """Return STOP_LOSS, TRAILING_STOP or LIQUIDATION if the candle reaches it, else -1."""
     short = t["is_short"]
@@ -107,7 +106,7 @@ def stop_reason(t: Record, adverse: float) -> int:
     return NONE
 
 
-@compiled
+@inner
 def roi_reached(
     m: Record, r: Record, roi_profit: Floats, t: Record, step: int, best: float, enters: bool
 ) -> bool:
@@ -117,28 +116,34 @@ def roi_reached(
     return profit_ratio(m, t, whole_units(best, m["price_unit"])) > roi_profit[step]
 
 
-@compiled
-def exit_counts(m: Record, r: Record, t: Record, c: Record, enters: bool) -> bool:
-    """Tell whether an exit signal counts on this candle."""
-    if not r["use_exit_signal"] or (enters and ON.entry_holds_exit):
-        return False
+@inner
+def exit_asked(
+    m: Record, r: Record, t: Record, a: Record, c: Record, enters: bool, exits: bool, i: int
+) -> int:
+    """Return why the strategy asks to leave, by signal or by custom_exit; -1 if it does not."""
+    if not r["use_exit_signal"]:
+        return NONE
+    if not exits or (enters and ON.entry_holds_exit):
+        return policy_exit(m, r, t, a, c["open"], i) if r["pack"] else NONE
     if not r["exit_profit_only"] or not ON.exit_profit_only:
-        return True
+        return EXIT_SIGNAL
     price = whole_units(c["open"], m["price_unit"])
-    return profit_ratio(m, t, price) > r["exit_profit_offset"]
+    return EXIT_SIGNAL if profit_ratio(m, t, price) > r["exit_profit_offset"] else NONE
 
 
-@compiled
-def place_signal(m: Record, r: Record, t: Record, a: Record, c: Record, i: int) -> bool:
-    """Leave by signal: at the open, kept to the candle's good side for a limit order."""
+@inner
+def place_signal(
+    m: Record, r: Record, t: Record, a: Record, c: Record, i: int, reason: int
+) -> bool:
+    """Leave as the strategy asks: at the open, kept to the candle's good side for a limit order."""
     rate = c["open"]
     if r["limit_exit"]:
         rate = min(rate, c["high"]) if t["is_short"] else max(rate, c["low"])
-    t["reason"], t["reason_candle"] = EXIT_SIGNAL, i
+    t["reason"], t["reason_candle"] = reason, i
     return place_order(m, t, a, i, rate)
 
 
-@compiled
+@inner
 def place_stop(m: Record, r: Record, t: Record, a: Record, c: Record, i: int, reason: int) -> bool:
     """Leave by stop, trailing stop or liquidation."""
     stop = t["liquidation"] if reason == LIQUIDATION else t["stop"]
@@ -154,7 +159,7 @@ def place_stop(m: Record, r: Record, t: Record, a: Record, c: Record, i: int, re
     return place_order(m, t, a, i, rate)
 
 
-@compiled
+@inner
 def trailing_entry_rate(r: Record, t: Record, c: Record) -> float:
     """Return the worst price of a trailing stop on its entry candle: up just enough, then down."""
     side = -1.0 if t["is_short"] else 1.0
@@ -168,7 +173,7 @@ def trailing_entry_rate(r: Record, t: Record, c: Record) -> float:
     return min(c["high"], rate) if t["is_short"] else max(c["low"], rate)
 
 
-@compiled
+@inner
 def place_roi(
     m: Record, r: Record, at: int, target: float, t: Record, a: Record, c: Record, i: int
 ) -> bool:
@@ -180,7 +185,7 @@ def place_roi(
     return place_order(m, t, a, i, rate)
 
 
-@compiled
+@inner
 def roi_exit_rate(
     m: Record, r: Record, at: int, target: float, t: Record, c: Record, i: int
 ) -> float:
@@ -198,7 +203,7 @@ def roi_exit_rate(
     return min(max(rate, c["low"]), c["high"]) if ON.roi_clamp else rate
 
 
-@compiled
+@inner
 def against_entry(m: Record, t: Record, c: Record, rate: float) -> bool:
     """Tell whether an entry candle closed against the trade, short of `rate`, past its entry."""
     entered = open_rate(m, t)
@@ -207,14 +212,15 @@ def against_entry(m: Record, t: Record, c: Record, rate: float) -> bool:
     return c["open"] > c["close"] and entered < c["open"] and rate > c["close"]
 
 
-@compiled
+@inner
 def place_order(m: Record, t: Record, a: Record, i: int, rate: float) -> bool:
     """Put an exit order in the book; False where one at the same price is there already."""
     unit = m["price_unit"]
     price = round_steps(rate, t["tick"], unit) if ON.exit_rounding else int(rate * unit)
+    rate = float(price) / unit
     if t["order"] == EXIT_ORDER:
-        if t["order_price"] == price:
+        if t["order_rate"] == rate:
             return False
         a["canceled_exits"] += 1
-    t["order"], t["order_price"], t["order_placed"] = EXIT_ORDER, price, i
+    t["order"], t["order_rate"], t["order_placed"] = EXIT_ORDER, rate, i
     return True

@@ -7,7 +7,7 @@ a run at the end of the list. `r` is the RULES, `g` a GUARD, `a` the ACCOUNT.
 
 import numpy as np
 
-from automation.worker.kernel.compiled import compiled
+from automation.worker.kernel.compiled import inner
 from automation.worker.kernel.layout import (
     BOTH,
     COOLDOWN,
@@ -33,13 +33,13 @@ NEVER = -1
 DAY_S = 86400
 
 
-@compiled
+@inner
 def candle_time(r: Record, i: int) -> int:
     """Return the start of candle `i` in epoch seconds."""
     return r["start_s"] + i * r["candle_s"]
 
 
-@compiled
+@inner
 def is_locked(locks: Ints, p: int, at: int, side: int) -> bool:
     """Tell whether pair `p` or all pairs are locked for `side` at time `at`."""
     if not ON.locks:
@@ -52,7 +52,7 @@ def is_locked(locks: Ints, p: int, at: int, side: int) -> bool:
     return end > at
 
 
-@compiled
+@inner
 def lock(r: Record, locks: Ints, p: int, until: int, side: int) -> None:
     """Lock pair `p` (-1: all) to the end of the candle that holds `until`, if not locked then."""
     if until == NEVER or is_locked(locks, p, until, side):
@@ -62,7 +62,7 @@ def lock(r: Record, locks: Ints, p: int, until: int, side: int) -> None:
     locks[row, side] = max(locks[row, side], end)
 
 
-@compiled
+@inner
 def run_guards(
     r: Record, guards: Records, a: Record, locks: Ints, trades: Records, p: int, i: int, short: bool
 ) -> None:
@@ -80,7 +80,7 @@ def run_guards(
             lock(r, locks, ALL_PAIRS, until, lock_side(g, short))
 
 
-@compiled
+@inner
 def lock_side(g: Record, short: bool) -> int:
     """Return the side that a lock of this protection concerns."""
     by_side = g["kind"] == STOPLOSS_GUARD or g["kind"] == LOW_PROFIT
@@ -89,7 +89,7 @@ def lock_side(g: Record, short: bool) -> int:
     return SHORT if short else LONG
 
 
-@compiled
+@inner
 def found_by(
     r: Record, g: Record, a: Record, trades: Records, p: int, now: int, short: bool
 ) -> int:
@@ -110,7 +110,7 @@ def found_by(
     return NEVER if closed == NEVER else lock_until(g, candle_time(r, closed))
 
 
-@compiled
+@inner
 def lock_until(g: Record, at: int) -> int:
     """Return when a lock ends that is counted from a close at time `at`."""
     if g["unlock_s"] < 0:
@@ -119,7 +119,7 @@ def lock_until(g: Record, at: int) -> int:
     return until + DAY_S if until < at else until
 
 
-@compiled
+@inner
 def cooldown(trades: Records, p: int, begin: int, end: int) -> int:
     """CooldownPeriod: return the candle of the pair's last close in the look-back, or -1."""
     for k in range(end - 1, begin - 1, -1):
@@ -128,7 +128,7 @@ def cooldown(trades: Records, p: int, begin: int, end: int) -> int:
     return NEVER
 
 
-@compiled
+@inner
 def stoploss_guard(g: Record, trades: Records, p: int, begin: int, end: int, short: bool) -> int:
     """StoplossGuard: return the candle of the last of enough losing stops (`p` -1: of all pairs)."""
     found = 0
@@ -146,7 +146,7 @@ def stoploss_guard(g: Record, trades: Records, p: int, begin: int, end: int, sho
     return NEVER if found < g["trade_limit"] else latest
 
 
-@compiled
+@inner
 def low_profit(g: Record, trades: Records, p: int, begin: int, end: int, short: bool) -> int:
     """LowProfitPairs: return the candle of the last close if the pair's profit is too low, or -1."""
     found = 0
@@ -165,7 +165,7 @@ def low_profit(g: Record, trades: Records, p: int, begin: int, end: int, short: 
     return latest if found >= g["trade_limit"] and total < g["profit_limit"] else NEVER
 
 
-@compiled
+@inner
 def max_drawdown(g: Record, a: Record, trades: Records, begin: int, end: int) -> int:
     """MaxDrawdown: return the candle of the last close if the look-back fell too deep, or -1.
 
@@ -186,7 +186,7 @@ def max_drawdown(g: Record, a: Record, trades: Records, begin: int, end: int) ->
     return trades[end - 1]["closed"] if drawdown > g["drawdown_limit"] else NEVER
 
 
-@compiled
+@inner
 def ratio_drawdown(trades: Records, order: Ints) -> float:
     """Return the deepest fall of the sum of profit ratios below its peak."""
     total = 0.0
@@ -199,7 +199,7 @@ def ratio_drawdown(trades: Records, order: Ints) -> float:
     return abs(deepest)
 
 
-@compiled
+@inner
 def equity_drawdown(trades: Records, order: Ints, start: float) -> float:
     """Return the deepest fall of the equity below its peak, as a fraction of the peak."""
     total = 0.0
@@ -216,7 +216,7 @@ def equity_drawdown(trades: Records, order: Ints, start: float) -> float:
     return deepest
 
 
-@compiled
+@inner
 def profit_before(g: Record, trades: Records, begin: int) -> float:
     """Return the profit of the trades before the look-back."""
     total = 0.0

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tradekit import ladder
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.int8]
@@ -21,7 +23,18 @@ Record = Any  # one element of Records: fields by name, shared with the array
 
 # Why a trade was left; `REASONS` are Freqtrade's words for them.
 EXIT_SIGNAL, STOP_LOSS, ROI, TRAILING_STOP, LIQUIDATION, FORCE_EXIT = range(6)
-REASONS = ("exit_signal", "stop_loss", "roi", "trailing_stop_loss", "liquidation", "force_exit")
+DRAWDOWN_LIMIT, DAILY_LOSS_LIMIT, TIME_STOP = range(6, 9)  # PackStrategy's
+REASONS = (
+    "exit_signal",
+    "stop_loss",
+    "roi",
+    "trailing_stop_loss",
+    "liquidation",
+    "force_exit",
+    "drawdown_limit",
+    "daily_loss_limit",
+    "time_stop",
+)
 
 # Signal bits of a row, as Freqtrade's exit checks read them: any value that is true.
 ENTER_LONG, EXIT_LONG, ENTER_SHORT, EXIT_SHORT = 1, 2, 4, 8
@@ -62,11 +75,13 @@ RULES = _record(
     real="""fee start_balance tradable_frac stake last_stake_frac max_open_trades
         amount_reserve_frac liquidation_buffer entry_timeout_s exit_timeout_s stoploss
         trailing_positive trailing_offset exit_profit_offset risk_per_trade_frac cost_frac
-        liquidation_margin_frac assumed_maintenance_frac trail_after_r trail_dist_r""",
+        liquidation_margin_frac assumed_maintenance_frac trail_after_r trail_dist_r
+        time_stop_candles time_stop_least_r slippage_budget_frac drawdown_frac daily_loss_frac
+        open_risk_frac exposure_cap assumed_correlation""",
     whole="start_s candle_s funding_s",
     flag="""amend_last_stake is_cross can_short limit_entry limit_exit uses_custom_stop
         asks_stop_at_fill trailing_stop trailing_only_offset use_exit_signal exit_profit_only
-        ignore_roi_beside_entry pack_leverage pack_stake pack_confirm pack_stop compensated_sum""",
+        ignore_roi_beside_entry pack pack_stop compensated_sum""",
 )
 # [G] protections; `unlock_s` is seconds after midnight, -1 where a duration counts.
 GUARD = _record(
@@ -77,17 +92,19 @@ GUARD = _record(
 # [P] the open trade of every pair (there is at most one); `initial_frac` NaN is not yet set,
 # `liquidation` 0 is none, prices and amount are in units, times are candles.
 POSITION = _record(
-    real="""leverage stake open_value stop stop_frac initial_stop initial_frac liquidation lowest
-        highest stop_dist funding funding_running funding_sum funding_error""",
-    whole="""opened filled tick entry_price open_price amount funding_next order order_price
-        order_placed reason reason_candle""",
+    real="""leverage stake open_value entry_value stop stop_frac initial_stop initial_frac liquidation
+        lowest highest stop_dist requested_rate order_rate funding funding_running funding_sum
+        funding_error""",
+    whole="""opened filled tick open_price amount funding_next order order_placed reason
+        reason_candle""",
     flag="is_open is_short has_position is_trailing",
 )
-# [1] money as of Freqtrade's last wallet update, and counters.
+# [1] money as of Freqtrade's last wallet update, the drawdown ladder, and counters.
 ACCOUNT = _record(
-    real="closed_profit free collateral",
-    whole="open trades status rejected timed_out_entries timed_out_exits canceled_exits",
+    real="closed_profit free collateral peak rung since_s day day_equity day_rung rearms worst_rung",
+    whole="open trades status rejected timed_out_entries timed_out_exits canceled_entries canceled_exits",
 )
+LADDER = ("peak", "rung", "since_s", "day", "day_equity", "day_rung", "rearms")
 TRADE = _record(
     real="""open_rate close_rate amount stake_amount leverage funding_fees profit_ratio profit_abs
         initial_stop stop liquidation lowest highest""",
@@ -96,6 +113,11 @@ TRADE = _record(
     flag="is_short",
     byte="reason",
 )
+
+
+# Of the signal candle, and the close by which open trades are valued; NaN where there is none.
+PACK_COLUMNS = ("stop_dist_frac", "leverage_cap", "risk_scale", "close", "mark")
+STOP, CAP, SCALE, CLOSE, MARK = range(5)
 
 
 class Tape(NamedTuple):
@@ -114,7 +136,7 @@ class Orders(NamedTuple):
 
     direction: Bytes  # [P, N] 1 long, -1 short, 0 no entry, on the candle on which it is acted
     bits: Bytes  # [P, N]
-    risk: Floats  # [P, N, 3] stop distance, leverage cap, risk scale, or [1, 1, 3] if nobody asks
+    pack: Floats  # [P, N, 5] PackStrategy's columns, see PACK_COLUMNS; [1, 1, 5] if nobody asks
     rules: Records  # RULES [1]
     roi_minutes: Ints  # ascending
     roi_profit: Floats
@@ -136,6 +158,8 @@ def empty_desk(pairs: int, start_balance: float, room: int) -> Desk:
     """Return a desk without trades, with room for `room` closed ones."""
     account = np.zeros(1, dtype=ACCOUNT)
     account["free"] = account["collateral"] = start_balance
+    for name, number in zip(LADDER, ladder.START, strict=True):
+        account[name] = number
     return Desk(
         book=np.zeros(pairs, dtype=POSITION),
         queue=np.zeros(pairs, dtype=np.int64),

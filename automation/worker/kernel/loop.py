@@ -4,17 +4,15 @@ Mirrors: optimize/backtesting.py (time_pair_generator, backtest, backtest_loop, 
 `m` is a MARKET, `r` the RULES, `t` a POSITION, `c` a CANDLE, `a` the ACCOUNT.
 """
 
-import math
 from typing import Any
 
 from automation.worker.kernel.closing import force_exits, remove_trade, try_fill_exit
-from automation.worker.kernel.compiled import compiled
-from automation.worker.kernel.entry import enter, try_fill_entry
+from automation.worker.kernel.compiled import compiled, inner
+from automation.worker.kernel.entry import enter, follow, try_fill_entry
 from automation.worker.kernel.exits import check_exit
 from automation.worker.kernel.guards import candle_time, is_locked, run_guards
 from automation.worker.kernel.layout import (
     DONE,
-    ENTRY_ORDER,
     EXIT_ORDER,
     LONG,
     NO_ORDER,
@@ -28,6 +26,7 @@ from automation.worker.kernel.layout import (
     Records,
     Tape,
 )
+from automation.worker.kernel.policy import start_candle
 from automation.worker.kernel.switches import ON
 from automation.worker.kernel.value import update_wallet
 
@@ -50,7 +49,7 @@ def run(
     seen: Ints,
     direction: Ints,
     bits: Ints,
-    risk: Floats,
+    pack: Floats,
     rules: Records,
     roi_minutes: Ints,
     roi_profit: Floats,
@@ -67,6 +66,8 @@ def run(
     r, a = rules[0], account[0]
     for i in range(length):
         fill_turn(pairs, book, queue, a, turn)
+        if r["pack"]:
+            start_candle(markets, r, book, queue, a, pack, i)
         if a["trades"] + 2 * pairs > trades.size:
             return TOO_MANY_TRADES
         for k in range(pairs):
@@ -76,7 +77,7 @@ def run(
             if (wish == 0 and not book[p]["is_open"]) or i < m["first"] or i > m["last"]:
                 continue
             visit(
-                markets, tiers, candles[p, i], funding, wish, bits[p, i], risk, r, roi_minutes,
+                markets, tiers, candles[p, i], funding, wish, bits[p, i], pack, r, roi_minutes,
                 roi_profit, guards, book, queue, a, locks, trades, p, i, i == length - 1,
             )  # fmt: skip
         if a["status"] != DONE:
@@ -89,7 +90,7 @@ def run(
     return DONE
 
 
-@compiled
+@inner
 def visit(
     markets: Records,
     tiers: Records,
@@ -97,7 +98,7 @@ def visit(
     funding: Floats,
     wish: int,
     bits: int,
-    risk: Floats,
+    pack: Floats,
     r: Record,
     roi_minutes: Ints,
     roi_profit: Floats,
@@ -113,21 +114,25 @@ def visit(
 ) -> None:
     """Run one pair through one candle, twice if a trade closed and the signal is the other way."""
     can_enter = wish != 0 and not (is_last and ON.last_candle_entries)
-    columns = risk_of(risk, p, i) if can_enter else (math.nan, math.nan, math.nan)
+    t = book[p]
+    columns = pack[p, i] if r["pack"] else pack[0, 0]
     for _ in range(2 if r["can_short"] and ON.second_pass else 1):
-        left = expire_order(r, book, queue, a, p, i)
+        left = 0
+        if t["is_open"]:
+            left = -1 if t["is_short"] else 1
+            manage_order(markets, tiers, funding, r, book, queue, a, c, columns, p, i)
         if can_enter and may_enter(r, book, a, locks, p, i, wish < 0):
             enter(markets, tiers, funding, r, book, queue, a, c, columns, p, i, wish < 0)
         work_trade(
             markets, tiers, funding, r, roi_minutes, roi_profit, guards, book, queue, a,
             locks, trades, c, bits, p, i,
         )  # fmt: skip
-        closed = left != 0 and not book[p]["is_open"]
+        closed = left != 0 and not t["is_open"]
         if not closed or wish in (0, left):
             break
 
 
-@compiled
+@inner
 def fill_turn(pairs: int, book: Records, queue: Ints, a: Record, turn: Ints) -> None:
     """Write the pairs in the order of this candle: open trades, oldest first, then the whitelist."""
     count = 0
@@ -141,38 +146,41 @@ def fill_turn(pairs: int, book: Records, queue: Ints, a: Record, turn: Ints) -> 
             count += 1
 
 
-@compiled
-def risk_of(risk: Floats, p: int, i: int) -> tuple[float, float, float]:
-    """Return stop distance, leverage cap and risk scale of the signal candle."""
-    if risk.shape[1] == 1:
-        return math.nan, math.nan, math.nan
-    return risk[p, i, 0], risk[p, i, 1], risk[p, i, 2]
-
-
-@compiled
-def expire_order(r: Record, book: Records, queue: Ints, a: Record, p: int, i: int) -> int:
-    """Cancel an order that waited too long; return the side (1, -1) of the trade there was, else 0.
-
-    A trade without a position goes with its order.
-    """
+@inner
+def manage_order(
+    markets: Records,
+    tiers: Records,
+    funding: Floats,
+    r: Record,
+    book: Records,
+    queue: Ints,
+    a: Record,
+    c: Record,
+    columns: Floats,
+    p: int,
+    i: int,
+) -> None:
+    """Cancel an order that waited too long, reprice an entry; a trade left without either goes."""
     t = book[p]
-    if not t["is_open"]:
-        return 0
-    side = -1 if t["is_short"] else 1
-    if t["order"] == NO_ORDER or not ON.order_timeouts:
-        return side
+    if t["order"] == NO_ORDER:
+        return
     waited = float((i - t["order_placed"]) * r["candle_s"])
-    if t["order"] == ENTRY_ORDER and waited >= r["entry_timeout_s"]:
+    goes = False
+    if t["order"] == EXIT_ORDER:
+        if waited >= r["exit_timeout_s"] and ON.order_timeouts:
+            a["timed_out_exits"] += 1
+            t["order"] = NO_ORDER
+    elif waited >= r["entry_timeout_s"] and ON.order_timeouts:
         a["timed_out_entries"] += 1
+        goes = True
+    elif r["pack"] and waited > 0.0 and ON.reprice:
+        goes = not follow(markets, tiers, funding, r, book, queue, a, c, columns, p, i)
+    if goes:
         remove_trade(t, queue, a, p)
         update_wallet(r, book, queue, a)
-    elif t["order"] == EXIT_ORDER and waited >= r["exit_timeout_s"]:
-        a["timed_out_exits"] += 1
-        t["order"] = NO_ORDER
-    return side
 
 
-@compiled
+@inner
 def may_enter(
     r: Record, book: Records, a: Record, locks: Ints, p: int, i: int, short: bool
 ) -> bool:
@@ -186,7 +194,7 @@ def may_enter(
     return False
 
 
-@compiled
+@inner
 def work_trade(
     markets: Records,
     tiers: Records,

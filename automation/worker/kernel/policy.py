@@ -1,55 +1,145 @@
 """PackStrategy's callbacks over columns: the same functions of `tradekit`, called in the same order.
 
-`capability.PACK_FORM` is the fingerprint of the callbacks as they are mirrored here; a change of
-`tradekit.base` must be taken over here and the fingerprint renewed, until then the engine leaves
-such strategies to Freqtrade. `stop`, `cap` and `scale` are the risk columns of the signal candle;
-`r` is the RULES, `t` a POSITION.
+docs/adr/0004-frozen-callbacks.md is the contract. `capability.PACK_FORM` is the fingerprint of the
+callbacks as they are mirrored here; a change of `tradekit.base` must be taken over here and the
+fingerprint renewed, until then the engine leaves such strategies to Freqtrade. `columns` is one
+pair's row of PACK_COLUMNS; `m` is a MARKET, `r` the RULES, `t` a POSITION, `a` the ACCOUNT.
 """
 
-from automation.worker.kernel.compiled import compiled
-from automation.worker.kernel.layout import Record
-from tradekit import risk, sizing
+import math
+
+from automation.worker.kernel.compiled import inner
+from automation.worker.kernel.layout import (
+    CAP,
+    CLOSE,
+    DAILY_LOSS_LIMIT,
+    DRAWDOWN_LIMIT,
+    MARK,
+    SCALE,
+    STOP,
+    TIME_STOP,
+    Floats,
+    Ints,
+    Record,
+    Records,
+)
+from automation.worker.kernel.switches import ON
+from automation.worker.kernel.value import coins, open_rate, tied_up, total_stake
+from tradekit import execution, exposure, ladder, risk, sizing
+
+NONE = -1
 
 
-@compiled
-def policy_leverage(r: Record, stop: float, cap: float, most: float) -> float:
-    """Return what PackStrategy.leverage answers; `most` is the tier's."""
-    safe = sizing.liquidation_safe_leverage(
-        stop, sizing.maintenance_bound(most), r["liquidation_margin_frac"]
+@inner
+def start_candle(
+    markets: Records, r: Record, book: Records, queue: Ints, a: Record, pack: Floats, i: int
+) -> None:
+    """bot_loop_start: take the account's worth to the drawdown ladder."""
+    if not ON.ladder:
+        return
+    worth = total_stake(r, tied_up(r, book, queue, a), a)
+    for k in range(a["open"]):
+        p = queue[k]
+        m, t = markets[p], book[p]
+        rate = open_rate(m, t)
+        mark = pack[p, i, MARK]
+        if math.isnan(mark) or not ON.ladder_marks:
+            mark = rate
+        held = coins(m, t) if t["has_position"] else 0.0
+        worth += risk.marked_profit(held, rate, mark, r["fee"], t["funding"], bool(t["is_short"]))
+    state = (
+        a["peak"],
+        a["rung"],
+        a["since_s"],
+        a["day"],
+        a["day_equity"],
+        a["day_rung"],
+        a["rearms"],
     )
-    return max(sizing.entry_leverage(cap, most, safe), 1.0)
+    now_s = float(r["start_s"] + i * r["candle_s"])
+    state = ladder.step(
+        state, now_s, worth, r["drawdown_frac"], r["daily_loss_frac"], ladder.BACKTEST_REARM_S
+    )
+    a["peak"], a["rung"], a["since_s"], a["day"] = state[0], state[1], state[2], state[3]
+    a["day_equity"], a["day_rung"], a["rearms"] = state[4], state[5], state[6]
+    a["worst_rung"] = ladder.worst_rung(state)
 
 
-@compiled
+@inner
+def policy_leverage(r: Record, columns: Floats, most: float) -> float:
+    """Leverage; `most` is the tier's."""
+    safe = sizing.liquidation_safe_leverage(
+        columns[STOP], sizing.maintenance_bound(most), r["liquidation_margin_frac"]
+    )
+    return max(sizing.entry_leverage(columns[CAP], most, safe), 1.0)
+
+
+@inner
 def policy_stake(
     r: Record,
-    columns: tuple[float, float, float],
-    equity: float,
+    book: Records,
+    queue: Ints,
+    a: Record,
+    columns: Floats,
     leverage: float,
     limits: tuple[float, float, float],
+    short: bool,
 ) -> float:
-    """Return what PackStrategy.custom_stake_amount answers; `limits`: proposed, least, most."""
-    stop, cap, scale = columns
+    """custom_stake_amount without slices; `limits`: proposed, least, most stake."""
+    stop, cap = columns[STOP], columns[CAP]
     safe = sizing.liquidation_safe_leverage(
         stop, r["assumed_maintenance_frac"], r["liquidation_margin_frac"]
     )
     if not (leverage <= cap and leverage <= safe):
         return 0.0
+    equity = total_stake(r, tied_up(r, book, queue, a), a)
+    scale = columns[SCALE] * ladder.rung_scale(a["worst_rung"])
     wanted = sizing.risk_stake(
         equity, r["risk_per_trade_frac"] * scale, stop, r["cost_frac"], leverage
     )
+    if ON.open_risk_room:
+        notional_room, loss_room = room(r, book, queue, a, equity, short)
+        wanted = sizing.capped_stake(
+            wanted, notional_room / leverage, loss_room / ((stop + r["cost_frac"]) * leverage)
+        )
     return sizing.entry_stake(wanted, limits[0], limits[1], limits[2])
 
 
-@compiled
-def policy_confirms(stop: float, cap: float, scale: float) -> bool:
-    """Return what PackStrategy.confirm_trade_entry answers for a positive amount and rate."""
-    return stop > 0.0 and cap >= 1.0 and scale > 0.0
+@inner
+def room(
+    r: Record, book: Records, queue: Ints, a: Record, equity: float, short: bool
+) -> tuple[float, float]:
+    """Return the notional and the loss at the stop that the open trades leave for another."""
+    notional = 0.0
+    squares = 0.0
+    same = 0.0
+    other = 0.0
+    for k in range(a["open"]):
+        t = book[queue[k]]
+        held = t["stake"] * t["leverage"]
+        loss = held * (t["stop_dist"] + r["cost_frac"])
+        notional += held
+        squares += loss * loss
+        if t["is_short"] == short:
+            same += loss
+        else:
+            other += loss
+    return exposure.exposure_room(equity, r["exposure_cap"], notional), exposure.risk_room(
+        equity * r["open_risk_frac"], same, other, squares, r["assumed_correlation"]
+    )
 
 
-@compiled
+@inner
+def policy_confirms(a: Record, columns: Floats) -> bool:
+    """confirm_trade_entry for a positive amount and rate."""
+    if not (columns[STOP] > 0.0 and columns[CAP] >= 1.0 and columns[SCALE] > 0.0):
+        return False
+    return a["worst_rung"] < ladder.CLOSED
+
+
+@inner
 def policy_stop(r: Record, t: Record, rate: float, opened: float) -> float:
-    """Return what PackStrategy.custom_stoploss answers at `rate`; 0 where it answers None."""
+    """custom_stoploss at `rate`; 0 where it answers None."""
     short = bool(t["is_short"])
     stop = risk.stop_rate(
         opened, rate, t["stop_dist"], r["trail_after_r"], r["trail_dist_r"], short
@@ -57,3 +147,35 @@ def policy_stop(r: Record, t: Record, rate: float, opened: float) -> float:
     if not risk.is_tighter(stop, t["stop"], short):
         return 0.0
     return risk.relative_stop(stop, rate, t["leverage"], short)
+
+
+@inner
+def policy_exit(m: Record, r: Record, t: Record, a: Record, rate: float, i: int) -> int:
+    """custom_exit at the candle's open `rate`: the reason, or -1."""
+    if a["worst_rung"] >= ladder.FLAT and ON.ladder_exits:
+        return DRAWDOWN_LIMIT if a["rung"] >= ladder.FLAT else DAILY_LOSS_LIMIT
+    if r["time_stop_candles"] == math.inf or not ON.time_stop:
+        return NONE
+    side = -1.0 if t["is_short"] else 1.0
+    opened = open_rate(m, t)
+    profit_r = side * (rate - opened) / (opened * t["stop_dist"])
+    age = float(i - t["opened"])
+    if risk.is_time_up(age, r["time_stop_candles"], profit_r, r["time_stop_least_r"]):
+        return TIME_STOP
+    return NONE
+
+
+@inner
+def policy_entry_rate(r: Record, columns: Floats, rate: float, short: bool) -> float:
+    """custom_entry_price of a new trade."""
+    if not ON.entry_budget:
+        return rate
+    return execution.entry_rate(rate, columns[CLOSE], r["slippage_budget_frac"], short)
+
+
+@inner
+def policy_next_rate(r: Record, t: Record, rate: float) -> float:
+    """adjust_entry_price where the ladder lets in: the open `rate`, or the budget's edge."""
+    return execution.entry_rate(
+        rate, t["requested_rate"], r["slippage_budget_frac"], bool(t["is_short"])
+    )

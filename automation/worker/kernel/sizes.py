@@ -7,14 +7,16 @@ _get_stake_amount_limit). `m` is a MARKET, `r` the RULES, `a` the ACCOUNT.
 
 import math
 
-from automation.worker.kernel.compiled import compiled
-from automation.worker.kernel.layout import NO_TIER, Record, Records
+from automation.worker.kernel.compiled import inner
+from automation.worker.kernel.layout import NO_TIER, Floats, Ints, Record, Records
 from automation.worker.kernel.policy import policy_leverage, policy_stake
 from automation.worker.kernel.switches import ON
-from automation.worker.kernel.value import available_stake, total_stake
+from automation.worker.kernel.value import available_stake, tied_up
+
+STOP_RESERVE = 0.05  # Freqtrade's, for the stop of a new trade
 
 
-@compiled
+@inner
 def proposed_stake(r: Record, tied: float, a: Record) -> float:
     """Return the configured stake; 0 where the wallet does not have it."""
     available = available_stake(r, tied, a)
@@ -28,7 +30,7 @@ def proposed_stake(r: Record, tied: float, a: Record) -> float:
     return 0.0 if available < stake else max(stake, 0.0)
 
 
-@compiled
+@inner
 def highest_leverage(m: Record, tiers: Records, p: int, stake: float) -> float:
     """Return the leverage of the first tier that takes `stake`; 0 where none does."""
     if not ON.leverage_tiers:
@@ -40,11 +42,11 @@ def highest_leverage(m: Record, tiers: Records, p: int, stake: float) -> float:
     return 0.0
 
 
-@compiled
-def lowest_stake(m: Record, r: Record, rate: float, leverage: float) -> float:
-    """Return the exchange's minimum stake with Freqtrade's reserve of 5 % for the stop."""
+@inner
+def lowest_stake(m: Record, r: Record, rate: float, leverage: float, stop: float) -> float:
+    """Return the exchange's minimum stake with Freqtrade's reserves, `stop` (0.05) that for the stop."""
     reserve = 1.0 + r["amount_reserve_frac"]
-    for_stop = max(min(reserve / (1.0 - 0.05), 1.5), 1.0)
+    for_stop = max(min(reserve / (1.0 - stop), 1.5), 1.0)
     least = 0.0
     if not math.isnan(m["cost_min"]):
         least = max(least, m["cost_min"] * for_stop)
@@ -53,7 +55,7 @@ def lowest_stake(m: Record, r: Record, rate: float, leverage: float) -> float:
     return least / leverage if ON.stake_limits else 0.0
 
 
-@compiled
+@inner
 def most_stake(m: Record, tiers: Records, p: int, rate: float, leverage: float) -> float:
     """Return the highest stake that the tiers and the exchange's limits allow."""
     most = math.inf
@@ -70,7 +72,7 @@ def most_stake(m: Record, tiers: Records, p: int, rate: float, leverage: float) 
     return most / leverage if ON.stake_limits else math.inf
 
 
-@compiled
+@inner
 def valid_stake(stake: float, least: float, most: float, available: float) -> float:
     """Return the stake inside the limits, or 0 where it would have to grow by more than 30 %."""
     if not stake > 0.0:
@@ -86,21 +88,21 @@ def valid_stake(stake: float, least: float, most: float, available: float) -> fl
     return stake if stake >= least else 0.0
 
 
-@compiled
+@inner
 def sized(
     m: Record,
     tiers: Records,
     r: Record,
+    book: Records,
+    queue: Ints,
     a: Record,
+    columns: Floats,
     p: int,
-    tied: float,
     rate: float,
-    columns: tuple[float, float, float],
+    short: bool,
 ) -> tuple[float, float]:
-    """Return stake and leverage of an entry at `rate`; a stake of 0 is no entry.
-
-    `columns` are stop distance, leverage cap and risk scale of the signal candle.
-    """
+    """Return stake and leverage of an entry at `rate`; a stake of 0 is no entry."""
+    tied = tied_up(r, book, queue, a)
     proposed = proposed_stake(r, tied, a)
     if proposed == 0.0:
         return 0.0, 1.0
@@ -109,14 +111,14 @@ def sized(
         a["status"] = NO_TIER
         return 0.0, 1.0
     leverage = 1.0
-    if r["pack_leverage"]:
-        leverage = policy_leverage(r, columns[0], columns[1], most_leverage)
+    if r["pack"]:
+        leverage = policy_leverage(r, columns, most_leverage)
     leverage = min(max(leverage, 1.0), most_leverage)
-    least = lowest_stake(m, r, rate, leverage)
+    least = lowest_stake(m, r, rate, leverage, STOP_RESERVE)
     most = most_stake(m, tiers, p, rate, leverage)
     available = available_stake(r, tied, a)
     stake = proposed
-    if r["pack_stake"]:
+    if r["pack"]:
         limits = (proposed, least, min(available, most))
-        stake = policy_stake(r, columns, total_stake(r, tied, a), leverage, limits)
+        stake = policy_stake(r, book, queue, a, columns, leverage, limits, short)
     return valid_stake(stake, least, most, available), leverage

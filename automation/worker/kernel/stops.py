@@ -7,7 +7,7 @@ POSITION, `a` the ACCOUNT.
 
 import math
 
-from automation.worker.kernel.compiled import compiled
+from automation.worker.kernel.compiled import inner
 from automation.worker.kernel.exact import ceil_steps, floor_steps, round_steps, whole_units
 from automation.worker.kernel.layout import Ints, Record, Records
 from automation.worker.kernel.policy import policy_stop
@@ -15,7 +15,7 @@ from automation.worker.kernel.switches import ON
 from automation.worker.kernel.value import coins, open_rate, profit_ratio
 
 
-@compiled
+@inner
 def stop_on_tick(m: Record, t: Record, rate: float) -> float:
     """Return `rate` on the tick, rounded towards the price."""
     if not ON.stop_rounding:
@@ -26,7 +26,7 @@ def stop_on_tick(m: Record, t: Record, rate: float) -> float:
     return float(ceil_steps(rate, t["tick"], unit)) / unit
 
 
-@compiled
+@inner
 def adjust_stop(
     m: Record, t: Record, rate: float, frac: float, initial: bool, refresh: bool
 ) -> None:
@@ -50,7 +50,7 @@ def adjust_stop(
         set_stop(t, stop, frac)
 
 
-@compiled
+@inner
 def set_stop(t: Record, stop: float, frac: float) -> None:
     """Set the stop; the first one is remembered."""
     if t["stop"] == 0.0:
@@ -59,7 +59,7 @@ def set_stop(t: Record, stop: float, frac: float) -> None:
     t["stop_frac"] = -abs(frac)
 
 
-@compiled
+@inner
 def move_stop(m: Record, r: Record, t: Record, best: float, adverse: float, filling: bool) -> None:
     """Let custom stop and trailing move the stop by the candle's best price.
 
@@ -80,7 +80,7 @@ def move_stop(m: Record, r: Record, t: Record, best: float, adverse: float, fill
         trail(m, r, t, best, frac)
 
 
-@compiled
+@inner
 def trail(m: Record, r: Record, t: Record, best: float, frac: float) -> None:
     """Trail the stop behind `best` by `frac` or, past the offset, by the positive distance."""
     profit = profit_ratio(m, t, whole_units(best, m["price_unit"]))
@@ -91,7 +91,7 @@ def trail(m: Record, r: Record, t: Record, best: float, frac: float) -> None:
     adjust_stop(m, t, best, frac, False, False)
 
 
-@compiled
+@inner
 def tier_of(m: Record, tiers: Records, p: int, stake: float) -> int:
     """Return the tier whose floor `stake` reaches (Freqtrade compares the stake, not the notional)."""
     if ON.liquidation_tiers:
@@ -101,7 +101,7 @@ def tier_of(m: Record, tiers: Records, p: int, stake: float) -> int:
     return 0
 
 
-@compiled
+@inner
 def set_liquidation(
     m: Record, r: Record, tier: Record, t: Record, balance: float, others: float
 ) -> None:
@@ -119,7 +119,7 @@ def set_liquidation(
     t["liquidation"] = float(round_steps(max(price, 0.0), t["tick"], unit)) / unit
 
 
-@compiled
+@inner
 def update_liquidation(
     markets: Records, tiers: Records, r: Record, book: Records, queue: Ints, a: Record, p: int
 ) -> None:
@@ -139,7 +139,7 @@ def update_liquidation(
             set_liquidation(markets[q], r, tier, book[q], a["collateral"], others)
 
 
-@compiled
+@inner
 def maintenance_of_others(
     markets: Records, tiers: Records, book: Records, queue: Ints, a: Record, p: int
 ) -> float:

@@ -53,6 +53,13 @@ class Switches(NamedTuple):
     locks: bool = True  # protections lock pairs
     lock_rounding: bool = True  # a lock ends with the next candle
     lock_sides: bool = True  # a lock may concern one side only
+    ladder: bool = True  # the pack's drawdown ladder moves with the account's worth
+    ladder_exits: bool = True  # at its limit everything is left
+    ladder_marks: bool = True  # open trades count at their last close
+    open_risk_room: bool = True  # open trades leave less room for another one
+    time_stop: bool = True
+    entry_budget: bool = True  # entries pay no more than the slippage budget
+    reprice: bool = True  # an open entry order follows the price
     closed_order: bool = True  # the first seen pair is force-exited first
 
 

@@ -6,26 +6,29 @@ wallets.py. `m` is a MARKET, `r` the RULES, `t` a POSITION, `c` a CANDLE, `a` th
 """
 
 import math
+from decimal import Decimal, localcontext
 
-from automation.worker.kernel.compiled import compiled
-from automation.worker.kernel.exact import nearest_ratio, round8
+from numba import objmode
+
+from automation.worker.kernel.compiled import inner
+from automation.worker.kernel.exact import nearest_ratio, round8, whole_units
 from automation.worker.kernel.layout import Floats, Ints, Record, Records
 from automation.worker.kernel.switches import ON
 
 
-@compiled
+@inner
 def coins(m: Record, t: Record) -> float:
     """Return the amount of the open trade."""
     return float(t["amount"]) / m["amount_unit"]
 
 
-@compiled
+@inner
 def open_rate(m: Record, t: Record) -> float:
     """Return the open rate of the trade."""
     return float(t["open_price"]) / m["price_unit"]
 
 
-@compiled
+@inner
 def value_with_fee(m: Record, amount: int, price: int, adds_fee: bool) -> float:
     """Return amount · price · (1 ± fee) as Freqtrade's decimals give it."""
     factor = m["with_fee"] if adds_fee else m["less_fee"]
@@ -35,15 +38,40 @@ def value_with_fee(m: Record, amount: int, price: int, adds_fee: bool) -> float:
     return nearest_ratio(amount * price * factor, m["value_unit"])
 
 
-@compiled
-def notional(m: Record, amount: int, price: int) -> float:
-    """Return amount · price as Freqtrade's decimals give it."""
+@inner
+def entry_value(m: Record, amount: int, rate: float, factor: int) -> float:
+    """Return amount · rate · `factor` / fee unit by Freqtrade's decimals, at any rate.
+
+    A repriced entry may stand between two ticks, with all digits of its double; such a value is
+    computed in decimal by Python itself.
+    """
+    price = whole_units(rate, m["price_unit"])
+    unit = m["value_unit"]
     if not ON.decimal_value:
-        return float(amount) / m["amount_unit"] * (float(price) / m["price_unit"])
-    return nearest_ratio(amount * price, m["amount_unit"] * m["price_unit"])
+        return float(amount) / m["amount_unit"] * rate * (float(factor) / fee_unit(m))
+    if float(price) / m["price_unit"] == rate:
+        return nearest_ratio(amount * price * factor, unit)
+    coins_ = float(amount) / m["amount_unit"]
+    part = float(factor) / fee_unit(m)
+    value = 0.0
+    with objmode(value="float64"):
+        value = decimal_product(coins_, rate, part)
+    return value  # noqa: RET504  numba takes the value out of the block by this name
 
 
-@compiled
+@inner
+def fee_unit(m: Record) -> float:
+    """Return the unit of the fee's decimals."""
+    return m["value_unit"] / (m["price_unit"] * m["amount_unit"])
+
+
+def decimal_product(first: float, second: float, third: float) -> float:
+    """Return the double nearest to the product of three numbers' shortest decimals."""
+    with localcontext(prec=80):
+        return float(Decimal(repr(first)) * Decimal(repr(second)) * Decimal(repr(third)))
+
+
+@inner
 def profit_ratio(m: Record, t: Record, price: int) -> float:
     """Return the profit at `price` as a fraction of the margin, rounded to 8 decimals."""
     if t["open_value"] == 0.0:
@@ -55,7 +83,7 @@ def profit_ratio(m: Record, t: Record, price: int) -> float:
     return round8((1.0 - part) * t["leverage"] if short else (part - 1.0) * t["leverage"])
 
 
-@compiled
+@inner
 def roi_rate(m: Record, t: Record, target: float) -> float:
     """Return the price at which the profit is `target`."""
     short = t["is_short"]
@@ -70,7 +98,7 @@ def roi_rate(m: Record, t: Record, target: float) -> float:
     return ((1.0 + wanted / side) * opened - at_zero) / (at_one - at_zero)
 
 
-@compiled
+@inner
 def add_kept(total: float, error: float, part: float) -> tuple[float, float]:
     """Add `part` to a sum and keep what rounding loses (Neumaier 1974), as Python's sum() does."""
     added = total + part
@@ -79,7 +107,7 @@ def add_kept(total: float, error: float, part: float) -> tuple[float, float]:
     return added, error + ((part - added) + total)
 
 
-@compiled
+@inner
 def update_funding(m: Record, r: Record, funding: Floats, t: Record, c: Record) -> None:
     """Set the funding from the last fill to the start of the candle, both ends inclusive."""
     if not ON.funding:
@@ -98,7 +126,7 @@ def update_funding(m: Record, r: Record, funding: Floats, t: Record, c: Record) 
     t["funding"] = t["funding_running"]
 
 
-@compiled
+@inner
 def tied_up(r: Record, book: Records, queue: Ints, a: Record) -> float:
     """Return the sum of all open stakes, oldest trade first."""
     total = 0.0
@@ -108,7 +136,7 @@ def tied_up(r: Record, book: Records, queue: Ints, a: Record) -> float:
     return total + error if r["compensated_sum"] else total
 
 
-@compiled
+@inner
 def update_wallet(r: Record, book: Records, queue: Ints, a: Record) -> None:
     """Take stakes and profits into the wallet; between updates Freqtrade sees old figures."""
     if not ON.wallet:
@@ -118,13 +146,13 @@ def update_wallet(r: Record, book: Records, queue: Ints, a: Record) -> None:
     a["collateral"] = a["free"] + tied
 
 
-@compiled
+@inner
 def total_stake(r: Record, tied: float, a: Record) -> float:
     """Return the tradable part of stakes and free money."""
     return (tied + a["free"]) * r["tradable_frac"]
 
 
-@compiled
+@inner
 def available_stake(r: Record, tied: float, a: Record) -> float:
     """Return what may still be staked."""
     return min(total_stake(r, tied, a) - tied, a["free"])

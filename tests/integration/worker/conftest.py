@@ -265,3 +265,15 @@ def arenas(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Arena]:
 def case_type() -> type[Case]:
     """The class of a case; test modules cannot import a conftest."""
     return Case
+
+
+@pytest.fixture(scope="session")
+def facts() -> Any:
+    """Make exchangeInfo for pairs."""
+    return exchange_facts
+
+
+@pytest.fixture(scope="session")
+def probes() -> Path:
+    """The folder of the tests' own strategies."""
+    return STRATEGIES

@@ -17,7 +17,7 @@ from automation.worker.jobs import Trailing
 # Freqtrade's own use of pandas, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 
-MODEL = ("ProbeStrategy",)
+MODEL = ("ProbeStrategy", "PackProbeStrategy")
 SEED = int(os.environ.get("FREQFLEET_PARITY_SEED", "20241105"))
 small = st.sampled_from
 
