@@ -34,6 +34,7 @@ from automation.fleet.restarts import remember_failure
 from automation.fleet.site import Site
 from automation.fleet.timing import Timing
 from automation.fleet.unit import Unit
+from tradekit.ladder import REARM_FILE
 
 
 @dataclass(slots=True)
@@ -154,6 +155,8 @@ async def _speak(hands: Hands, unit: Unit, kind: ActionKind) -> str:
     elif kind is ActionKind.RESUME:
         unit.wish = Wish.RUN
         hands.save()
+        # The strategy's drawdown ladder, once flat, waits for a person: this is one.
+        (hands.site().home.unit(unit.name) / "user_data" / REARM_FILE).touch()
         await unit.client.post("start")
         said = f"{unit.name} trades again"
     else:
