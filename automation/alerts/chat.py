@@ -36,6 +36,8 @@ HELP = """/fleet – how all bots are
 Instead of NAME, all means every bot and asks first."""
 _SIGNS = {"healthy": "🟢", "degraded": "🟡", "unhealthy": "🔴", "unknown": "⚪"}
 LONGEST_ANSWER = 4000
+OLD_AFTER_S = 120.0
+"""What was typed longer ago, while nobody listened, is no longer done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Asked:
     """The pressed button's id; "" for typed text."""
     message: int = 0
     """The message that the button stands below."""
+    at_s: float | None = None
+    """When it was typed, in seconds since 1970; None for buttons."""
 
     @property
     def actor(self) -> str:
@@ -91,6 +95,7 @@ def read_update(update: dict[str, Any]) -> Asked | None:
         name=str((message.get("from") or {}).get("first_name", "")),
         command=words[0][1:].partition("@")[0].lower(),
         argument=" ".join(words[1:]),
+        at_s=float(message.get("date", 0)),
     )
 
 

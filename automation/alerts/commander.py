@@ -22,6 +22,7 @@ from automation.alerts.chat import (
     EVERYBODY,
     HELP,
     NEEDED,
+    OLD_AFTER_S,
     bounded,
     read_update,
     role_of,
@@ -149,6 +150,11 @@ class Commander:
             return HELP  # what Telegram sends when somebody opens the bot
         if role.rank < needed[order.command].rank:
             return Refusal(f"your role here is {role}; this takes {needed[order.command]}")
+        age_s = self._clock.now().timestamp() - order.at_s if order.at_s is not None else 0.0
+        if age_s > OLD_AFTER_S and order.command in {*ACTIONS, "panic"}:
+            return Refusal(
+                f"this was asked {age_s / 60:.0f} minutes ago; ask again if it still holds"
+            )
         try:
             return await self._do(order, role)
         except FreqfleetError as error:

@@ -69,11 +69,12 @@ def next_us(policy: Policy, state: State, *, now_us: int) -> int:
 def fold_event(state: State, event: JournalEvent) -> State:
     """Change the state by one event of the journal, in place."""
     is_own = event.source == SOURCE
-    if is_own or event.kind in OPERATORS:
+    payload = event.payload
+    if payload and (is_own or event.kind in OPERATORS):  # retention may have dropped the details
         apply(
             state,
             event.kind,
-            event.payload,
+            payload,
             actor=event.actor,
             at_us=event.time_us,
             cause=event.cause if is_own else None,

@@ -87,14 +87,14 @@ class Receivers:
         return [one for one in self.taken if one.service == service]
 
     def type_in(
-        self, text: str, *, chat: int = 7, user: int = 7, name: str = "Ann", kind: str = "private"
+        self, text: str, *, chat: int = 7, user: int = 7, name: str = "Ann", ago_s: float = 0.0
     ) -> None:
-        """Have a person write to the Telegram bot."""
+        """Have a person write to the Telegram bot, perhaps some time ago."""
         message = {
             "message_id": next(self._ids),
             "from": {"id": user, "is_bot": False, "first_name": name},
-            "chat": {"id": chat, "type": kind},
-            "date": int(time.time()),
+            "chat": {"id": chat, "type": "private" if chat > 0 else "group"},
+            "date": int(time.time() - ago_s),
             "text": text,
         }
         self._put({"message": message})

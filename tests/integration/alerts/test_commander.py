@@ -50,7 +50,7 @@ def fleet():
 @pytest.fixture
 async def start(journal, receivers, fleet):
     """Start commanders and stop them at the end."""
-    tasks, clock = [], ManualClock()
+    tasks, clock = [], ManualClock(datetime.now(UTC))
     async with new_client() as client:
 
         def begin(**changes):
@@ -215,3 +215,18 @@ async def test_a_button_below_an_alert_acknowledges_it(
     methods = [method for method, _ in receivers.calls]
     assert "answerCallbackQuery" in methods
     assert "editMessageReplyMarkup" in methods
+
+
+async def test_what_was_typed_while_nobody_listened_is_no_longer_done(
+    start, receivers, until, fleet
+):
+    receivers.type_in("/stop trend", ago_s=3600)
+    receivers.type_in("/panic", ago_s=600)
+    receivers.type_in("/fleet", ago_s=600)
+    receivers.type_in("/pause trend", ago_s=60)
+    start()
+    await until(lambda: len(receivers.taken) == 4)
+    assert "asked 60 minutes ago" in receivers.texts[0]
+    assert "asked 10 minutes ago" in receivers.texts[1]
+    assert "trend running" in receivers.texts[2]
+    assert [asked[:2] for asked in fleet.asked] == [("pause", "trend")]
