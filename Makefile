@@ -9,7 +9,7 @@ export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-long prove check lint fmt types layers bench docs lock clean
+.PHONY: help setup up test test-long prove check lint fmt types layers bench results docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,6 +84,9 @@ fmt: setup  ## format the code
 
 bench: setup  ## measure the figures of docs/reference/benchmarks.md
 	$(BIN)/python -m pytest -m bench tests/bench -s
+
+results: setup  ## backtest every strategy and write its page: make results DATA=DIR [SAMPLE=DIR]
+	$(BIN)/python -m automation.app.results --data $(or $(DATA),$(error say where the candles are: make results DATA=DIR)) $(if $(SAMPLE),--sample $(SAMPLE))
 
 docs: setup  ## make the generated reference pages and the JSON schema anew
 	$(BIN)/python -m automation.app.reference
