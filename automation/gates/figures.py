@@ -24,7 +24,8 @@ class Figures:
     `profit_frac` is the mean over windows, `drawdown_frac`, `worst_day_frac` and `exposure` the
     worst. `profit_factor` pools all trades: infinite without losses, NaN without trades. `exposure`
     is the highest sum of open notionals over equity. `trade_risk_frac` is the 95th percentile of
-    what a trade would have lost at its stop.
+    what a trade would have lost at its stop, `worst_trade_frac` what the worst one lost, both over
+    the equity at its entry.
     """
 
     trades: int
@@ -46,9 +47,9 @@ def figures(results: Sequence[WindowResult]) -> Figures:
     months = sum(one.days for one in results) / _DAYS_A_MONTH
     profits = np.concatenate([one.trades.profits for one in results])
     days = np.concatenate([daily_fracs(one) for one in results])
-    shares = np.concatenate([one.trades.profits / one.starting_balance for one in results])
+    shares = np.concatenate([one.trades.profits / equity_at_entry(one) for one in results])
     risks = np.concatenate(
-        [np.array(one.trades.stop_loss) / one.starting_balance for one in results]
+        [np.array(one.trades.stop_loss) / equity_at_entry(one) for one in results]
     )
     return Figures(
         trades=trades,
@@ -73,6 +74,13 @@ def profit_frac(result: WindowResult) -> float:
 def equity(result: WindowResult) -> FloatArray:
     """Give the balance before the first and after each closed trade."""
     return metrics.equity_curve(result.starting_balance, result.trades.profits)
+
+
+def equity_at_entry(result: WindowResult) -> FloatArray:
+    """Give the balance of closed trades at the entry of each trade; never less than a cent."""
+    trades = result.trades
+    closed = np.searchsorted(np.array(trades.close_ms), np.array(trades.open_ms), side="right")
+    return np.asarray(np.maximum(equity(result)[closed], 0.01), dtype=np.float64)
 
 
 def daily_profits(result: WindowResult, pair: str | None = None) -> FloatArray:

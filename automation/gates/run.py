@@ -61,13 +61,15 @@ class _Judge:
         if source.fault is not None:
             self._tell("does not load")
             return self._report([self._failed("loads", source.fault)])
-        self._tell("loading, truncation, recursive analysis")
-        answers = await self._inspect()
-        checks, loaded = self._loading(answers)
-        if loaded is None:
-            self._tell("does not load")
-            return self._report(checks)
-        checks += self._inspected(answers, loaded)
+        checks: list[Check] = []
+        if self._wants("loads", "truncation", "recursive"):
+            self._tell("loading, truncation, recursive analysis")
+            answers = await self._inspect()
+            checks, loaded = self._loading(answers)
+            if loaded is None:
+                self._tell("does not load")
+                return self._report(checks)
+            checks += self._inspected(answers, loaded)
         self._tell("backtesting")
         try:
             new = await self._windows(subject.new)

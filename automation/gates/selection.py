@@ -88,7 +88,7 @@ def select(
     revision = _revision(request, repository)
     base: dict[str, Side] = {}
     if isinstance(revision, Revision) and repository is not None:
-        inside = request.root.resolve().relative_to(repository.root.resolve())
+        inside = request.root.relative_to(repository.root)
         paths = [inside / path for path in (*settings.strategies, *settings.configs)]
         repository.export(revision, [*paths, *_config_folders(paths, settings)], exported)
         base = _base_sides(exported / inside, settings, default_configs)
@@ -129,14 +129,14 @@ def _subject(
     root: Path,
     repository: Repository | None,
 ) -> Subject:
-    name, path = side.source.name, side.source.path.resolve().relative_to(root.resolve())
+    name, path = side.source.name, side.source.path.relative_to(root)
     if isinstance(revision, Refusal):
         return Subject(name, path, side, None, revision.reason, base_refused=True)
     if revision is None or repository is None:
         return Subject(name, path, side, None, "compared with nothing")
     found = base.get(name)
     if found is None:
-        old = repository.renamed(revision, side.source.path.resolve().relative_to(repository.root))
+        old = repository.renamed(revision, path)
         found = next((one for one in base.values() if old and _ends_with(one, old)), None)
     if found is None:
         return Subject(name, path, side, None, "new: there was no such strategy in the base")

@@ -18,8 +18,10 @@ def test_hand_made_month(make_window):
     assert found.drawdown_frac == pytest.approx(200 / 10_100)
     assert found.profit_factor == pytest.approx(150 / 200)
     assert found.worst_day_frac == pytest.approx(200 / 10_100)
-    assert found.worst_trade_frac == pytest.approx(0.02)
-    assert found.trade_risk_frac == pytest.approx(0.005)
+    assert found.worst_trade_frac == pytest.approx(200 / 10_100)
+    assert found.trade_risk_frac == pytest.approx(
+        np.percentile([50 / one for one in (10_000, 10_100, 9_900, 9_950)], 95)
+    )
     assert found.exposure == pytest.approx(1_000 / 9_900)  # after the loss, equity is 9,900
     assert found.liquidations == 0
 
