@@ -21,12 +21,12 @@ def journal(tmp_path):
 
 def append(journal, n=0, **fields):
     fields = {"actor": "supervisor", "source": "test", "payload": {"n": n}, **fields}
-    return journal.append(fields.pop("kind", "bot.started"), **fields)
+    return journal.append(fields.pop("kind", "bot.up"), **fields)
 
 
 def test_an_appended_event_comes_back_as_it_was(journal):
     first = append(journal, bot="m", address="10.0.0.1")
-    second = append(journal, cause=first, kind="bot.healthy")
+    second = append(journal, cause=first, kind="bot.down")
     assert journal.read() == [first, second]
     assert (first.sequence, second.sequence, second.cause) == (1, 2, 1)
     assert second.previous == first.hash
@@ -61,7 +61,7 @@ def test_events_survive_and_the_chain_goes_on_after_reopening(tmp_path):
 
 
 def test_batches_are_all_or_nothing(journal):
-    good = Draft("bot.started", "a", "s")
+    good = Draft("bot.up", "a", "s")
     with pytest.raises(PermanentError):
         journal.append_many([good, Draft("NO", "a", "s")])
     assert journal.last() is None
@@ -109,7 +109,7 @@ async def test_a_subscription_gives_what_is_there_and_what_comes(journal):
             seen.append(event.payload["n"])
             if len(seen) == 3:
                 break
-            journal.post("bot.started", actor="a", source="s", payload={"n": len(seen)})
+            journal.post("bot.up", actor="a", source="s", payload={"n": len(seen)})
     assert seen == [0, 1, 2]
 
 
@@ -148,7 +148,7 @@ import sys
 from automation.journal import Journal
 with Journal.open(sys.argv[1]) as journal:
     for n in range(int(sys.argv[2])):
-        journal.append("bot.started", actor="other", source="test", payload={"n": n})
+        journal.append("bot.up", actor="other", source="test", payload={"n": n})
 """
 
 

@@ -17,7 +17,7 @@ def journal(tmp_path):
     clock = ManualClock(START)
     with Journal.open(tmp_path / "journal.db", clock=clock) as journal:
         for n in range(10):
-            kind = "trade.closed" if n % 5 == 0 else "bot.up"
+            kind = "trade.done" if n % 5 == 0 else "bot.up"
             journal.append(kind, actor="a", source="s", payload={"n": n})
             clock.advance(3600)
         yield journal
@@ -26,7 +26,7 @@ def journal(tmp_path):
 def test_details_go_and_the_proof_stays(journal, tmp_path):
     before = journal.read()
     done = seal(
-        journal, 6, actor="ann", archive=tmp_path / "old.jsonl", keep_kinds=["trade.closed"]
+        journal, 6, actor="ann", archive=tmp_path / "old.jsonl", keep_kinds=["trade.done"]
     )
     assert done.dropped == 4
     after = journal.read(limit=10)
