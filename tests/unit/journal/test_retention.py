@@ -25,9 +25,7 @@ def journal(tmp_path):
 
 def test_details_go_and_the_proof_stays(journal, tmp_path):
     before = journal.read()
-    done = seal(
-        journal, 6, actor="ann", archive=tmp_path / "old.jsonl", keep_kinds=["trade.done"]
-    )
+    done = seal(journal, 6, actor="ann", archive=tmp_path / "old.jsonl", keep_kinds=["trade.done"])
     assert done.dropped == 4
     after = journal.read(limit=10)
     assert [e.sequence for e in after if e.is_sealed] == [2, 3, 4, 5]
