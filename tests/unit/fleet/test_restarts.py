@@ -1,6 +1,6 @@
 """The back-off: at once, then 10 s doubling to 5 min, forgotten after ten healthy minutes."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation.core.model import RestartMemory
@@ -43,6 +43,7 @@ def test_the_wait_is_bounded_however_often_it_fails(streak):
     assert 0 <= delay_s(streak, TIMING) <= TIMING.restart_cap_s
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 3600), min_size=1, max_size=200))
 def test_restarts_in_an_hour_are_bounded(gaps):
     """A unit that fails whenever it likes is started at most 5 times in its first 2 minutes."""
