@@ -4,17 +4,19 @@ Builds the supervisor from its parts and opens the journal it writes to. Called 
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
+import structlog
+
+from automation.alerts.settings import Settings
+from automation.app.alerting import read_alerts, serve
+from automation.app.journals import anchor_of
 from automation.core.config import Fleet, Venue
 from automation.core.configfile import load_fleet
-from automation.core.errors import ConfigError, DependencyError
+from automation.core.errors import ConfigError, DependencyError, FreqfleetError
 from automation.core.files import write_whole
 from automation.core.model import FleetStatus
 from automation.core.paths import configs, home, root
@@ -25,7 +27,7 @@ from automation.fleet.home import Home
 from automation.fleet.live import LiveQuestion, check_live, confirm_live
 from automation.fleet.site import Site
 from automation.fleet.supervisor import Supervisor, Surroundings
-from automation.journal import Journal, sentence
+from automation.journal import Event, Journal, sentence
 from automation.journal.checkpoints import Notary, SigningKey
 
 Tell = Callable[[FleetStatus, Sequence[str]], None]
@@ -63,26 +65,33 @@ def confirm(fleet: Fleet, typed: str) -> None:
     confirm_live(fleet, Home(home()), typed, has_live_option=True, at=datetime.now(UTC))
 
 
-async def supervise(fleet: Fleet, tell: Tell | None = None) -> None:
-    """Run the fleet until it was taken down, signing its journal meanwhile."""
+async def supervise(fleet: Fleet, tell: Tell | None = None, alerts: Path | None = None) -> None:
+    """Run the fleet until it was taken down, sign its journal and serve its alerts meanwhile.
+
+    Raises ConfigError for what is wrong with fleet or alerts, before anything starts.
+    """
+    settings = read_alerts(alerts, fleet)
     folder = Home(home())
     folder.make()
     with Journal.open(folder.journal) as journal:
         newest = journal.last()
         told = _Told(journal, newest.sequence if newest else 0)
         supervisor = Supervisor(fleet, folder.path, journal, Surroundings(actor=actor()))
-        notary = asyncio.create_task(_sign(journal, folder), name="notary")
+        beside = [
+            asyncio.create_task(_sign(journal, folder), name="notary"),
+            asyncio.create_task(_serve_alerts(journal, settings, folder), name="alerts"),
+        ]
         try:
             await supervisor.run(None if tell is None else lambda s: tell(s, told.news()))
         finally:
-            notary.cancel()
-            with suppress(asyncio.CancelledError):
-                await notary
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
-def detach(fleet: Fleet) -> int:
+def detach(fleet: Fleet, alerts: Path | None = None) -> int:
     """Run the fleet in the background; returns the supervisor's pid once it is in charge."""
-    return start_detached(home(), lambda: supervise(fleet))
+    return start_detached(home(), lambda: supervise(fleet, alerts=alerts))
 
 
 def examine(fleet: Fleet) -> list[Check]:
@@ -96,7 +105,7 @@ def recent(limit: int) -> list[str]:
     if not path.exists():
         return []
     with Journal.open(path, read_only=True) as journal:
-        return [_line(event.time, sentence(event)) for event in journal.tail(limit)]
+        return _lines(journal.tail(5 * limit))[-limit:]
 
 
 def write_fleet_file(path: Path, text: str, *, overwrite: bool) -> None:
@@ -120,7 +129,15 @@ class _Told:
             return []  # a store that is down delays the news, never the supervision
         if events:
             self._after = events[-1].sequence
-        return [_line(event.time, sentence(event)) for event in events]
+        return _lines(events)
+
+
+async def _serve_alerts(journal: Journal, settings: Settings, folder: Home) -> None:
+    """The alerts' guard: when they fail the journal says so, and supervision goes on."""
+    try:
+        await serve(journal, settings, folder.path)
+    except* FreqfleetError as failures:
+        structlog.get_logger("alerts").error("alerts ended", reason=str(failures.exceptions[0]))
 
 
 async def _sign(journal: Journal, folder: Home) -> None:
@@ -129,15 +146,10 @@ async def _sign(journal: Journal, folder: Home) -> None:
     await Notary(journal, key, anchor_of(folder.path)).run(SIGN_EVERY_S)
 
 
-def anchor_of(folder: Path) -> Path:
-    """Tell where the newest checkpoint is kept apart from the journal.
-
-    `FREQFLEET_ANCHORS` names the folder, best on another disk; else the user's own state folder.
-    """
-    default = Path.home() / ".local" / "state" / "freqfleet"
-    anchors = Path(os.environ.get("FREQFLEET_ANCHORS", default))
-    return anchors / f"{sha256(str(folder).encode()).hexdigest()[:16]}.anchor"
-
-
-def _line(time: datetime, said: str) -> str:
-    return f"{time:%H:%M:%S} {said}"
+def _lines(events: Sequence[Event]) -> list[str]:
+    """Tell events as sentences; low alerts repeat what the events before them said."""
+    return [
+        f"{event.time:%H:%M:%S} {sentence(event)}"
+        for event in events
+        if not (event.kind.startswith("alert.") and event.payload.get("severity") == "low")
+    ]

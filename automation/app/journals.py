@@ -3,18 +3,21 @@
 Opens the fleet's own journal read-only, unless another is named. Called by the command line.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from automation.app.fleets import anchor_of
 from automation.core.errors import ConfigError
 from automation.core.paths import home
 from automation.fleet.home import Home
 from automation.journal import Event, Journal, Query, Verification, sentence
+from automation.journal.activity import Activity
 from automation.journal.checkpoints import Checkpoint, PublicKey, public_path, read_anchor
 from automation.journal.export import Exported, export, verify_export
+from automation.journal.folds import Rebuilt, rebuild
 from automation.journal.report import Report, report
 
 
@@ -25,6 +28,16 @@ def reading() -> Iterator[Journal]:
     if not path.exists():
         raise ConfigError("there is no journal yet", where=str(path), cure="run freqfleet up")
     with Journal.open(path, read_only=True) as journal:
+        yield journal
+
+
+@contextmanager
+def writing() -> Iterator[Journal]:
+    """Open the fleet's journal as one of its writers."""
+    path = Home(home()).journal
+    if not path.exists():
+        raise ConfigError("there is no journal yet", where=str(path), cure="run freqfleet up")
+    with Journal.open(path) as journal:
         yield journal
 
 
@@ -66,9 +79,25 @@ def account(query: Query) -> Report:
         return report(journal, query.since, query.until, verification=found)
 
 
+def rebuilt(*, repair: bool = False) -> Rebuilt:
+    """Fold the journal from zero and compare with what is stored."""
+    with writing() as journal:
+        return rebuild(journal, Activity(), repair=repair)
+
+
 def as_document(event: Event) -> dict[str, Any]:
     """Give an event as JSON-ready values, with its sentence."""
     return {**event.as_dict(), "sentence": sentence(event)}
+
+
+def anchor_of(folder: Path) -> Path:
+    """Tell where the newest checkpoint is kept apart from the journal.
+
+    `FREQFLEET_ANCHORS` names the folder, best on another disk; else the user's own state folder.
+    """
+    default = Path.home() / ".local" / "state" / "freqfleet"
+    anchors = Path(os.environ.get("FREQFLEET_ANCHORS", default))
+    return anchors / f"{sha256(str(folder).encode()).hexdigest()[:16]}.anchor"
 
 
 def _proofs() -> tuple[PublicKey | None, Checkpoint | None]:

@@ -16,10 +16,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import automation.fleet.kinds  # noqa: F401  the events of the fleet
+from automation.alerts import kinds as _alert_kinds  # noqa: F401  defines events, as those below
 from automation.alerts.reference import alerts_page
 from automation.core import config
 from automation.core.paths import root
+from automation.fleet import kinds as _fleet_kinds  # noqa: F401
 from automation.journal import KINDS, Kind
+from automation.journal import catalogue as _journal_kinds  # noqa: F401
+from automation.journal.reference import kinds_page
 
 _MODELS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("The fleet", config.Fleet),
@@ -48,6 +52,8 @@ def pages() -> dict[Path, str]:
     """Make every generated file: its path under the root, and its text."""
     return {
         Path("docs/reference/configuration.md"): _configuration(),
+        Path("docs/reference/events.md"): kinds_page(),
+        Path("docs/reference/alerts.md"): alerts_page(KINDS),
         Path("docs/reference/alerts.md"): alerts_page(_known_kinds()),
         Path("configs/fleet.schema.json"): json.dumps(_schema(), indent=2) + "\n",
     }

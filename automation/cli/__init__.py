@@ -6,6 +6,7 @@ Modules of the rooms are imported inside the commands, so that `freqfleet --help
 import typer
 
 from automation.cli import backtest, fleet, simulate
+from automation.cli.alerts import alerts
 from automation.cli.bot import bot
 from automation.cli.gate import program as gate
 from automation.cli.journal import journal
@@ -26,6 +27,7 @@ program.command()(simulate.simulate)
 program.command()(backtest.backtest)
 program.add_typer(gate, name="gate")
 program.add_typer(journal, name="journal")
+program.add_typer(alerts, name="alerts")
 program.add_typer(train, name="train")
 
 

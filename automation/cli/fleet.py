@@ -68,6 +68,9 @@ def up(
     at: Annotated[
         str | None, typer.Option(metavar="INSTANT", help="Instant in the data that becomes now.")
     ] = None,
+    alerts: Annotated[
+        Path | None, typer.Option(help="Alerts file; without it configs/alerts.yaml.")
+    ] = None,
 ) -> None:
     """Start the fleet and keep it running; Ctrl-C takes it down in order.
 
@@ -80,14 +83,14 @@ def up(
     if question is not None:
         fleets.confirm(fleet, _ask_live(question))
     if detach:
-        pid = fleets.detach(fleet)
+        pid = fleets.detach(fleet, alerts)
         out.print(f"fleet {fleet.fleet} is up, supervisor pid {pid}")
         _say_next(fleet)
     elif out.is_terminal:
-        _show_live(fleet)
+        _show_live(fleet, alerts)
     else:
         _say_next(fleet)
-        asyncio.run(fleets.supervise(fleet, _print_news))
+        asyncio.run(fleets.supervise(fleet, _print_news, alerts))
 
 
 def down() -> None:
@@ -201,7 +204,7 @@ def _print_news(_status: "FleetStatus", news: Sequence[str]) -> None:
         out.print(sentence, highlight=False, soft_wrap=True)
 
 
-def _show_live(fleet: "Fleet") -> None:
+def _show_live(fleet: "Fleet", alerts: Path | None) -> None:
     """Draw the table each second, with the last things that happened below."""
     from rich.console import Group
     from rich.live import Live
@@ -222,5 +225,5 @@ def _show_live(fleet: "Fleet") -> None:
             latest.extend(news)
             screen.update(Group(render_table(status, tuple(latest)), Text(), hint), refresh=True)
 
-        asyncio.run(fleets.supervise(fleet, draw))
+        asyncio.run(fleets.supervise(fleet, draw, alerts))
     out.print(f"fleet {fleet.fleet} is down")

@@ -152,6 +152,24 @@ def export(
 
 
 @journal.command()
+def rebuild(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Forget stored states that differ.")
+    ] = False,
+) -> None:
+    """Fold the state from the first event and compare it with the stored one; exit code 1 if not equal.
+
+    Example: [bold]freqfleet journal rebuild[/bold]
+    """
+    from automation.app.journals import rebuilt
+
+    found = rebuilt(repair=repair)
+    out.print(found.sentence, highlight=False, soft_wrap=True)
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+@journal.command()
 def report(
     since: FromOption = None,
     until: ToOption = None,
