@@ -70,7 +70,7 @@ def load(request: dict[str, Any], answer: Answer) -> Any:
             answer({"stage": "load", "error": (why or [str(error)])[-1].strip()})
             return None
     strategy = backtesting.strategylist[0]
-    backtesting._set_strategy(strategy)  # noqa: SLF001
+    backtesting._set_strategy(strategy)
     told = {
         "timeframe": strategy.timeframe,
         "startup_candles": int(strategy.startup_candle_count),
@@ -137,14 +137,14 @@ def _signals(backtesting: Any, candles: dict[str, DataFrame], pair: str = "") ->
     if pair:
         last: Any = chosen[pair]["date"].iat[-1]
         closed = last + timedelta(minutes=timeframe_to_minutes(strategy.timeframe))
-        strategy.dp._set_dataframe_max_date(closed)  # noqa: SLF001
+        strategy.dp._set_dataframe_max_date(closed)
     try:
         made = strategy.advise_all_indicators(chosen)
         return {
             name: strategy.ft_advise_signals(frame, {"pair": name}) for name, frame in made.items()
         }
     finally:
-        strategy.dp._set_dataframe_max_date(None)  # noqa: SLF001
+        strategy.dp._set_dataframe_max_date(None)
 
 
 def _cut(candles: dict[str, DataFrame], last: Any) -> dict[str, DataFrame]:
@@ -204,7 +204,7 @@ def analyse_recursion(request: dict[str, Any], answer: Answer) -> None:
         answer({"stage": "recursive", "error": failure or "it analysed nothing"})
         return
     (instance,) = taken[0][0]
-    own = instance._strat_scc  # noqa: SLF001
+    own = instance._strat_scc
     variances = {
         str(name): _number(values.get(own)) for name, values in instance.dict_recursive.items()
     }

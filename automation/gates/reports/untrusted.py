@@ -8,10 +8,11 @@ GitHub. Called by `app.github`.
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from automation.core.errors import ConfigError
 from automation.gates.config import CheckName
@@ -107,7 +108,7 @@ def read_artifact(content: bytes, name: str) -> ReportDocument:
         if len(text) > _MOST_BYTES:
             raise ConfigError("is larger than a report can be", where=name)
         return ReportDocument.model_validate_json(text)
-    except (zipfile.BadZipFile, ValueError, ValidationError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, ValueError, RuntimeError, OSError, EOFError, zlib.error) as error:
         kind = type(error).__name__
         raise ConfigError(f"holds no report that can be read ({kind})", where=name) from None
 

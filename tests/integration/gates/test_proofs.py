@@ -159,7 +159,7 @@ def test_each_check_is_needed(gate, repository, checks, check):
     ("check", "changes"),
     [
         ("stops", [("stoploss = -0.04", "stoploss = -0.99")]),
-        ("comparison", [("timeperiod=20", "timeperiod=6"), ("timeperiod=5", "timeperiod=3")]),
+        ("comparison", [("timeperiod=20", "timeperiod=3"), ("timeperiod=5", "timeperiod=2")]),
     ],
 )
 def test_each_comparison_is_needed(gate, repository, checks, check, changes):
