@@ -1,7 +1,7 @@
 """Brings what waits in the outbox to one channel: once, if the other side lets us know.
 
 Decides order (the worst first), what happens on failure (later, or by the fallback) and that a
-backlog goes out as one message. Every attempt uses the same message name, so that a second copy
+backlog goes out as few messages. Every attempt uses the same message name, so that a second copy
 can be recognised. Refuses to know how a channel sends. One `Courier` per channel, so that a slow
 one holds up nobody else; `service` runs them.
 """
@@ -17,7 +17,7 @@ from automation.alerts.channels import Channel
 from automation.alerts.channels.http import Busy
 from automation.alerts.core import SOURCE
 from automation.alerts.kinds import ChannelState, Delivered, Undelivered
-from automation.alerts.notification import Notification, together
+from automation.alerts.notification import MOST_LISTED, Notification, together
 from automation.alerts.rendering import Style, render
 from automation.alerts.settings import Rule
 from automation.alerts.severity import Severity
@@ -29,7 +29,9 @@ from automation.journal.store import Effect, PendingEffect, Settlement
 
 AT_ONCE = 500
 ALONE = 3
-"""A backlog of more messages than this goes out as one."""
+"""A backlog of more messages than this goes out together …"""
+MOST_TOGETHER = 6
+"""… as few messages, each of which names its alerts if at all possible."""
 FALLBACK_AFTER = 3
 LONGEST_OBEDIENCE_S = 60.0
 """A channel that wants to be left alone for longer gives way to its fallback."""
@@ -269,5 +271,27 @@ def _parcels(claimed: Iterable[PendingEffect]) -> list[Parcel]:
     if len(rest) <= ALONE:
         return [*urgent, *rest]
     rest.sort(key=lambda one: one.effects[0].created_us)
-    merged = together([one.notification for one in rest])
-    return [*urgent, Parcel(merged, tuple(one.effects[0] for one in rest))]
+    return [*urgent, *(_merged(portion) for portion in _portions(rest))]
+
+
+def _portions(parcels: Sequence[Parcel]) -> Iterable[list[Parcel]]:
+    """Cut a backlog so that each message can name its alerts, but into a few messages at most."""
+    sizes = [len(one.notification.firing) + len(one.notification.ended) for one in parcels]
+    most = max(MOST_LISTED, -(-sum(sizes) // MOST_TOGETHER))
+    portion: list[Parcel] = []
+    size = 0
+    for parcel, own in zip(parcels, sizes, strict=True):
+        if portion and size + own > most:
+            yield portion
+            portion, size = [], 0
+        portion.append(parcel)
+        size += own
+    if portion:
+        yield portion
+
+
+def _merged(parcels: Sequence[Parcel]) -> Parcel:
+    if len(parcels) == 1:
+        return parcels[0]
+    merged = together([one.notification for one in parcels])
+    return Parcel(merged, tuple(one.effects[0] for one in parcels))

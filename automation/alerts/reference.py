@@ -57,7 +57,7 @@ Severities are low, medium, high, critical and emergency. An emergency is told a
 4. Silences, inhibition and quiet hours hold an alert back when its group would speak. It is told when they end, if it still holds. A notice (`once`) that is silenced or inhibited is dropped.
 5. A channel takes `limit` messages. When more groups than that have something to say, they say it in one digest, at once if the channel has room, else as soon as it has.
 6. Nobody acknowledges: after the delay of its severity (low 2 h, medium 1 h, high 15 min, critical 5 min) the next step of `escalation` hears of it, and of its end.
-7. A message that a channel refuses is tried again after 1, 2, 4 … at most 300 s; a 429 is obeyed as written. Five failures in a row, or a refusal for good, break the channel: it is tried now and then, and its `fallback` takes over. Without a fallback messages wait; more than three that waited go out as one.
+7. A message that a channel refuses is tried again after 1, 2, 4 … at most 300 s; a 429 is obeyed as written. Five failures in a row, or a refusal for good, break the channel: it is tried now and then, and its `fallback` takes over. Without a fallback messages wait; more than three that waited go out together, each message naming up to 20 alerts.
 8. When the journal takes nothing for 10 s, the channels are told directly.
 
 A message ends in its name, like `#telegram-12`. One that comes twice (the power went between sending and writing it down) comes under the same name.

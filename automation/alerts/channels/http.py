@@ -53,7 +53,7 @@ async def post_json(
         return response
     said = _said(response)
     if response.status_code == 429:
-        raise TransientError(f"asks to wait: {said}", retry_after_s=wait_s(response), where=where)
+        raise Busy(f"asks to wait: {said}", retry_after_s=wait_s(response), where=where)
     if response.status_code >= 500 or response.status_code == 408:
         raise TransientError(f"failed with {response.status_code}: {said}", where=where)
     raise Refused(

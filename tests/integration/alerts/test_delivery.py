@@ -53,6 +53,19 @@ async def test_a_429_is_obeyed_to_the_second(
     assert not journal.search(kind="alert.channel_broken")
 
 
+async def test_a_429_is_no_failure_however_often(
+    journal, make_settings, serve, happen, receivers, until
+):
+    receivers.answers.extend([(429, 0.1)] * 8)
+    async with serve(journal, make_settings("slack")):
+        started = time.monotonic()
+        happen.liquidated()
+        await until(lambda: journal.search(kind="alert.delivered"))
+        assert time.monotonic() - started < 5
+    assert receivers.attempts == 9
+    assert not journal.search(kind="alert.channel_broken")
+
+
 async def test_failures_are_tried_again_with_growing_pauses(
     journal, make_settings, serve, happen, receivers, until
 ):

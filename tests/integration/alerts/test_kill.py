@@ -73,7 +73,8 @@ async def run_and_kill(seed, kills, journal, server, receivers, happen, until):
         await server.start()
         await asyncio.sleep(source.random() * 1.5)
     expected = {f"bot-{number}" for number in range(bots)}
-    await until(lambda: set().union(*map(bots_of, receivers.texts)) == expected, 60)
+    receivers.answers.clear()  # the other side is well again
+    await until(lambda: set().union(*map(bots_of, receivers.texts)) == expected, 120)
     await until(lambda: not journal.store.effects("pending", 10), 30)
     await server.kill()
     return expected
