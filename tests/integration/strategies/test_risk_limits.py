@@ -28,7 +28,7 @@ def test_the_limits_hold(freqtrade, results_of, data_dir, tmp_path, profile, tim
     overlay.write_text(json.dumps({"freqfleet": {"profile": profile}}))
     freqtrade(
         "backtesting", "-c", str(overlay), "--timerange", "-".join(span), "--cache", "none",
-        "--strategy-list", *GROUPS[timeframe],
+        "--timeframe", timeframe, "--strategy-list", *GROUPS[timeframe],
     )  # fmt: skip
     limits = PROFILES[profile]
     for name in GROUPS[timeframe]:
