@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from automation.app.backtests import BacktestRequest, backtest
-from automation.app.results_page import Curve, Row, page_part, plot
+from automation.app.results_page import Curve, Row, hold, page_part, plot
 from automation.core.errors import FreqfleetError
 from automation.core.files import write_whole
 from automation.core.paths import configs, root, strategies
@@ -42,6 +42,15 @@ class Subject:
     pairs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where candles and Freqtrade's sample strategy are, and whether anything may be run."""
+
+    data: Path
+    sample: Path | None = None
+    is_cached_only: bool = False
+
+
 SUBJECTS = (
     Subject("TrendFollowingStrategy", "5m", _MAJORS),
     Subject("FuturesAIRiskStrategy", "5m", _MAJORS),
@@ -57,35 +66,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="Freqtrade data folder")
     parser.add_argument("--sample", type=Path, help=f"folder that holds {SAMPLE}.py")
     parser.add_argument("--only", nargs="*", help="names of strategies")
+    parser.add_argument(
+        "--cached", action="store_true", help="run nothing; leave out what is not at hand"
+    )
     asked = parser.parse_args(arguments)
     try:
         for subject in SUBJECTS:
             if not asked.only or subject.name in asked.only:
-                _write_page(subject, asked.data, asked.sample)
+                _write_page(subject, Source(asked.data, asked.sample, asked.cached))
     except FreqfleetError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
 
 
-def _write_page(subject: Subject, data: Path, sample: Path | None) -> None:
-    from automation.app.results_page import hold  # noqa: PLC0415  pandas, which only this needs
-
+def _write_page(subject: Subject, source: Source) -> None:
     folder = root() / "docs" / "strategies"
     rows: list[tuple[str, Row]] = []
     curves: dict[str, list[Curve]] = {}
     for period, span in PERIODS.items():
-        rivals = [(subject.name, _run(subject, span, data, strategies(), subject.timeframe))]
-        with TemporaryDirectory(prefix="freqfleet-results-") as made:
-            ablated = _write_ablated(Path(made), subject)
-            rivals.append(("without it", _run(ablated, span, data, Path(made), subject.timeframe)))
-        if sample is not None:
-            given = Subject(SAMPLE, "1h", subject.pairs)
-            rivals.append((SAMPLE, _run(given, span, data, sample, "1h")))
-        held = hold(data, subject.pairs, span)
-        rows += [(period, Row.of_record(name, record)) for name, record in rivals]
+        records = _rivals(subject, span, source)
+        held = hold(source.data, subject.pairs, span)
+        rows += [(period, Row.of_record(name, record)) for name, record in records]
         rows.append((period, Row.of_curve("buy and hold", held)))
-        curves[period] = [*(Curve.of_record(name, r) for name, r in rivals), held]
+        curves[period] = [held, *(Curve.of_record(name, record) for name, record in records)]
     (folder / "img").mkdir(parents=True, exist_ok=True)
     write_whole(folder / "img" / f"{subject.name}.svg", plot(curves).encode())
     page = folder / f"{subject.name}.md"
@@ -93,21 +97,39 @@ def _write_page(subject: Subject, data: Path, sample: Path | None) -> None:
     write_whole(page, _replaced(page.read_text(), part).encode())
 
 
-def _run(subject: Subject, span: str, data: Path, folder: Path, timeframe: str) -> dict[str, Any]:
-    """Return the record of one backtest, from the cache where nothing it depends on has changed."""
+def _rivals(subject: Subject, span: str, source: Source) -> list[tuple[str, dict[str, Any]]]:
+    """Return the records of the strategy, of it without its condition, and of the sample."""
+    found: list[tuple[str, dict[str, Any] | None]] = []
+    found.append((subject.name, _run(subject, span, source, strategies())))
+    with TemporaryDirectory(prefix="freqfleet-results-") as made:
+        ablated = _write_ablated(Path(made), subject)
+        found.append(("without it", _run(ablated, span, source, Path(made))))
+    if source.sample is not None:
+        sample = Subject(SAMPLE, "1h", subject.pairs)
+        found.append((SAMPLE, _run(sample, span, source, source.sample)))
+    return [(name, record) for name, record in found if record is not None]
+
+
+def _run(subject: Subject, span: str, source: Source, folder: Path) -> dict[str, Any] | None:
+    """Return the record of one backtest, from the cache where nothing it depends on has changed.
+
+    None where it would have to be run and may not be.
+    """
     key = _key(subject, span, folder)
     cache = root() / "user_data" / "results" / f"{subject.name}-{span}-{key}.json"
     if cache.exists():
         found: dict[str, Any] = orjson.loads(cache.read_bytes())
         return found
+    if source.is_cached_only:
+        return None
     sys.stderr.write(f"{subject.name} {span}\n")
     request = BacktestRequest(
         strategies=(subject.name,),
         timerange=span,
-        data=data,
+        data=source.data,
         pairs=subject.pairs,
         strategy_path=folder,
-        timeframe=timeframe,
+        timeframe=subject.timeframe,
         results=root() / "user_data" / "results",
     )
     raw = asyncio.run(backtest(request)).outcomes[0].raw

@@ -17,7 +17,8 @@ from automation.core.timerange import parse_timerange
 from tradekit import metrics
 from tradekit.indicators import FloatArray
 
-_COLOURS = ("#1d3557", "#e76f51", "#8d99ae", "#2a9d8f")
+_COLOURS = {"buy and hold": "#8d99ae", "without it": "#e76f51", "FSampleStrategy": "#2a9d8f"}
+_OWN_COLOUR = "#1d3557"
 _WIDTH, _HEIGHT, _EDGE = 430, 240, 40
 
 
@@ -153,9 +154,9 @@ def plot(periods: Mapping[str, Sequence[Curve]]) -> str:
         f'<g transform="translate({index * _WIDTH} 0)">{_panel(period, curves)}</g>'
         for index, (period, curves) in enumerate(periods.items())
     )
-    names = next(iter(periods.values()))
+    names = max(periods.values(), key=len)
     legend = "".join(
-        f'<text x="{_EDGE + index * 200}" y="{_HEIGHT + 18}" fill="{_COLOURS[index]}">{curve.name}</text>'
+        f'<text x="{_EDGE + index * 200}" y="{_HEIGHT + 18}" fill="{_colour(curve)}">{curve.name}</text>'
         for index, curve in enumerate(names)
     )
     size = f'width="{_WIDTH * len(periods)}" height="{_HEIGHT + 30}"'
@@ -180,14 +181,18 @@ def _panel(period: str, curves: Sequence[Curve]) -> str:
         f'fill="#555555">{t:.2f}</text>'
         for t in ticks[:: max(len(ticks) // 6, 1)]
     ]
-    for curve, colour in zip(curves, _COLOURS, strict=False):
+    for curve in curves:
         x = np.linspace(_EDGE, _WIDTH - 10, len(curve.equity))
         points = " ".join(f"{a:.1f},{height(b):.1f}" for a, b in zip(x, curve.equity, strict=True))
         lines.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.4"/>'
+            f'<polyline points="{points}" fill="none" stroke="{_colour(curve)}" stroke-width="1.4"/>'
         )
     title = f'<text x="{_EDGE}" y="16" font-weight="bold">{period}: equity, start = 1</text>'
     return title + "".join(lines)
+
+
+def _colour(curve: Curve) -> str:
+    return _COLOURS.get(curve.name, _OWN_COLOUR)
 
 
 def _of_equity(equity: FloatArray) -> tuple[float, float, float, float, float]:

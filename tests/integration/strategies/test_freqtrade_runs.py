@@ -89,7 +89,7 @@ def test_lookahead_analysis_finds_nothing(freqtrade, name, tmp_path):
         "--minimum-trade-amount", "10", "--targeted-trade-amount", "20",
         "--lookahead-analysis-exportfilename", str(export),
     )  # fmt: skip
-    (found,) = csv.DictReader(export.open())
+    (found,) = csv.DictReader(export.read_text().splitlines())
     assert found["has_bias"] == "False"
     assert int(found["total_signals"]) >= 10  # too few signals would not be a pass
 
