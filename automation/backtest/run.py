@@ -24,6 +24,7 @@ from automation.backtest.source import StrategyFile, find_strategy
 from automation.core.backtests import BacktestJob, Guard, Progress, StrategyOutcome
 from automation.core.errors import DependencyError
 from automation.core.paths import strategies
+from automation.core.processes import dies_with_parent
 
 _STAGES = (
     (re.compile(r"Starting freqtrade in backtesting"), "starting"),
@@ -148,6 +149,7 @@ async def _watch(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=dies_with_parent(),
         limit=1 << 20,
     )
     lines: list[str] = []

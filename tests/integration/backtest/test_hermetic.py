@@ -1,14 +1,16 @@
 """Backtests through the simulator: the same trades as Freqtrade's own, offline, and repeatable."""
 
-import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from automation.simulator import open_market, serving
@@ -165,13 +167,8 @@ def test_no_network_is_needed(synthetic, tmp_path, root):
     assert json.loads(done.stdout)["strategies"][0]["trades"] > 0
 
 
-def test_an_interrupted_run_leaves_nothing(synthetic, tmp_path):
-    """Ctrl-C while Freqtrade works: its process and the private folder go."""
-    import signal
-
-    import psutil
-
-    scratch = tmp_path / "scratch"
+def started_run(synthetic, tmp_path, scratch):
+    """Start a backtest and wait until Freqtrade works."""
     scratch.mkdir()
     options = ["--data", str(synthetic), "--timerange", RANGE, "--results", str(tmp_path / "r")]
     process = subprocess.Popen(
@@ -180,17 +177,27 @@ def test_an_interrupted_run_leaves_nothing(synthetic, tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    deadline = time.monotonic() + 60
+    while not (children := psutil.Process(process.pid).children()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process, children[0]
 
-    async def freqtrade_runs() -> psutil.Process:
-        while True:
-            children = psutil.Process(process.pid).children()
-            if children:
-                return children[0]
-            await asyncio.sleep(0.05)
 
-    child = asyncio.run(asyncio.wait_for(freqtrade_runs(), 20))
+def test_an_interrupted_run_leaves_nothing(synthetic, tmp_path):
+    """Ctrl-C while Freqtrade works: its process and the private folder go."""
+    scratch = tmp_path / "scratch"
+    process, child = started_run(synthetic, tmp_path, scratch)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
     assert not child.is_running()
     assert not list(scratch.glob("freqfleet-*"))
     assert not (tmp_path / "r").exists()
+
+
+def test_a_killed_run_takes_freqtrade_with_it(synthetic, tmp_path):
+    process, child = started_run(synthetic, tmp_path, tmp_path / "scratch")
+    process.kill()
+    process.wait(10)
+    _gone, alive = psutil.wait_procs([child], timeout=10)
+    assert not alive
