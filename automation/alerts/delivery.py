@@ -110,7 +110,9 @@ class Courier:
                 wait_s = LOOK_EVERY_S  # the store is down; what waits in it waits on
             if wait_s > 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait_s)
+                    # Not wait_for: before Python 3.12 it can swallow a cancellation that comes with the event.
+                    async with asyncio.timeout(wait_s):
+                        await self._wake.wait()
 
     async def run_once(self) -> float:
         """Deliver what is due now; tell after how many seconds to look again."""

@@ -139,7 +139,9 @@ class AlertService:
                 continue
             with suppress(TimeoutError):
                 wait_s = min(LOOK_EVERY_S, (due_us - now_us) / 1e6)
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+                # Not wait_for: before Python 3.12 it can swallow a cancellation that comes with the event.
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
 
     async def _commit(self, step: Step) -> None:
         """Make records and messages durable together; only then the new state counts."""

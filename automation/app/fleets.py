@@ -84,9 +84,16 @@ async def supervise(fleet: Fleet, tell: Tell | None = None, alerts: Path | None 
         try:
             await supervisor.run(None if tell is None else lambda s: tell(s, told.news()))
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await _end(beside)
+
+
+async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Cancel until all have ended: a library may swallow one cancellation, not all."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _done, pending = await asyncio.wait(pending, timeout=1.0)
 
 
 def detach(fleet: Fleet, alerts: Path | None = None) -> int:

@@ -8,17 +8,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from automation.alerts import kinds as _alert_kinds  # noqa: F401  defines the events' sentences
 from automation.core.errors import ConfigError
 from automation.core.paths import home
+from automation.fleet import kinds as _fleet_kinds  # noqa: F401
 from automation.fleet.home import Home
 from automation.journal import Event, Journal, Query, Verification, sentence
 from automation.journal.activity import Activity
 from automation.journal.checkpoints import Checkpoint, PublicKey, public_path, read_anchor
-from automation.journal.export import Exported, export, verify_export
 from automation.journal.folds import Rebuilt, rebuild
 from automation.journal.report import Report, report
+
+if TYPE_CHECKING:
+    from automation.journal.export import Exported
 
 
 @contextmanager
@@ -58,13 +62,17 @@ def verify(exported: Path | None = None) -> Verification:
     """Recompute the chain of the journal, or of an export alone, with all proofs at hand."""
     public, anchor = _proofs()
     if exported is not None:
+        from automation.journal.export import verify_export  # noqa: PLC0415  brings pyarrow
+
         return verify_export(exported, public=public, anchor=anchor)
     with reading() as journal:
         return journal.verify(public, anchor)
 
 
-def write_export(path: Path, query: Query) -> Exported:
+def write_export(path: Path, query: Query) -> "Exported":
     """Write the events that match to a file: JSON lines, or Parquet by its name."""
+    from automation.journal.export import export  # noqa: PLC0415  brings pyarrow
+
     with reading() as journal:
         return export(journal, path, query=query)
 

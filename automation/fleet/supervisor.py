@@ -201,7 +201,9 @@ class Supervisor:
                 watch(self.status())
             self._tidy(now_s)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._timing.tick_s)
+                # Not wait_for: before Python 3.12 it can swallow a cancellation that comes with the event.
+                async with asyncio.timeout(self._timing.tick_s):
+                    await self._wake.wait()
             self._wake.clear()
 
     def _finish(self) -> None:

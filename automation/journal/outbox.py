@@ -81,7 +81,9 @@ class Outbox:
                 did = 0  # the store is down; what waits in it waits on
             if not did:
                 try:
-                    await asyncio.wait_for(self._new.wait(), self._patience.look_every_s)
+                    # Not wait_for: before Python 3.12 it can swallow a cancellation that comes with the event.
+                    async with asyncio.timeout(self._patience.look_every_s):
+                        await self._new.wait()
                 except TimeoutError:
                     continue
 
