@@ -82,7 +82,7 @@ def volatility_frac(close: FloatArray, window: int) -> FloatArray:
 
 
 def efficiency_ratio(close: FloatArray, window: int) -> FloatArray:
-    """Return the way made in `window` rows over the way walked, 0 (to and fro) to 1 (straight).
+    """Return the way made in `window` rows over the way walked, 0 (back and forth) to 1 (straight).
 
     Kaufman 1995, Smarter Trading. A price that did not move at all made no way: NaN.
     """
