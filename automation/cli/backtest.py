@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 _NOT_IN_JSON = {"raw", "result_file", "start", "end"}
 
+ProtectionsOption = Annotated[
+    bool, typer.Option("--enable-protections", help="Let protections lock pairs.")
+]
+WalletOption = Annotated[
+    float | None, typer.Option(min=1, help="Starting balance in USDT; else the configuration's.")
+]
+DetailOption = Annotated[str | None, typer.Option(help="Finer candles inside each candle.")]
+
 
 def backtest(
     strategies: Annotated[list[str], typer.Argument(metavar="STRATEGY...", help="Class names.")],
@@ -34,16 +42,9 @@ def backtest(
         Path | None, typer.Option(help="Folder of the strategies; without it the pack's.")
     ] = None,
     timeframe: Annotated[str | None, typer.Option(help="Instead of the strategy's own.")] = None,
-    timeframe_detail: Annotated[
-        str | None, typer.Option(help="Finer candles inside each candle.")
-    ] = None,
-    enable_protections: Annotated[
-        bool, typer.Option("--enable-protections", help="Let protections lock pairs.")
-    ] = False,
-    wallet: Annotated[
-        float | None,
-        typer.Option(min=1, help="Starting balance in USDT; else the configuration's."),
-    ] = None,
+    timeframe_detail: DetailOption = None,
+    enable_protections: ProtectionsOption = False,
+    wallet: WalletOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic market.")] = 1,
     results: Annotated[
         Path | None, typer.Option(help="Where results are kept, for FreqUI and later reading.")

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+LONG_FOR_A_REASON = {
+    "strategies/tradekit/base.py": "one class that Freqtrade calls; docs/adr/0004-frozen-callbacks.md",
+}
 CODE = ("automation", "strategies", "hyperopts", "tests")
 SOURCES = sorted(path for folder in CODE for path in (ROOT / folder).rglob("*.py"))
 
@@ -33,7 +36,8 @@ def test_sidecar_starts_without_freqtrade_pandas_or_numba():
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_files_and_functions_keep_their_size(path: Path):
     text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= 500, "a file over 500 lines needs splitting"
+    if _name(path) not in LONG_FOR_A_REASON:
+        assert text.count("\n") <= 500, "a file over 500 lines needs splitting, or a reason"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             size = (node.end_lineno or node.lineno) - node.lineno + 1
