@@ -194,6 +194,7 @@ async def _bench(
             data=bundle.data,
             address=bundle.address,
             pairs=pairs,
+            timeframes=bundle.manifest.timeframes,
             overlay=file,
             backtester=FreqtradeBacktester(
                 overlay, 1, environment, lambda pid: guarded(pid, bounds)

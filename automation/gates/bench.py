@@ -67,6 +67,7 @@ class Bench:
     data: Path
     address: str
     pairs: tuple[str, ...]
+    timeframes: tuple[str, ...]
     overlay: Path
     backtester: Backtester
     settings: GateSettings

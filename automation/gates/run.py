@@ -69,6 +69,9 @@ class _Judge:
             if loaded is None:
                 self._tell("does not load")
                 return self._report(checks)
+            if loaded["timeframe"] not in self.bench.timeframes:
+                self._tell("not judged")
+                return self._report([*checks, self._without_candles(loaded["timeframe"])])
             checks += self._inspected(answers, loaded)
         self._tell("backtesting")
         try:
@@ -198,6 +201,13 @@ class _Judge:
         if isinstance(error, ConfigError | LimitExceeded):
             return self._failed("runs", str(error))
         return Check("runs", Status.NOT_JUDGED, str(error))
+
+    def _without_candles(self, timeframe: str) -> Check:
+        there = ", ".join(self.bench.timeframes)
+        sentence = (
+            f"the bundle has no {timeframe} candles, only {there}; renew it with --timeframes"
+        )
+        return Check("runs", Status.NOT_JUDGED, sentence)
 
     def _wants(self, *names: CheckName) -> bool:
         return any(name not in self.bench.settings.without for name in names)

@@ -70,6 +70,15 @@ def test_a_ref_that_does_not_exist(gate, repository, checks):
     assert "runs" in checks(document, "pass")
 
 
+def test_candles_that_the_bundle_lacks_are_named(gate, repository, checks):
+    repository.change(('timeframe = "15m"', 'timeframe = "5m"'))
+    document = gate("--smoke", code=1)
+    told = checks(document, "not judged")
+    assert told == {
+        "runs": "the bundle has no 5m candles, only 15m, 1h; renew it with --timeframes"
+    }
+
+
 @pytest.mark.parametrize("keep", [0.3, 0.99])
 def test_a_truncated_bundle(freqfleet, repository, bundle, tmp_path, keep):
     content = bundle.read_bytes()
