@@ -13,9 +13,9 @@ from typing import Any
 
 from automation.core.config import Bot, Mode
 from automation.core.errors import ConfigError, ConfigErrors
+from automation.core.freqtradejson import read_layers
 from automation.core.secrets import resolve
 from automation.fleet.site import Site
-from automation.fleet.userjson import read_layers
 
 _CLASS = re.compile(r"^class\s+(\w+)\(", re.MULTILINE)  # as Freqtrade's loader looks for it
 

@@ -141,7 +141,7 @@ def test_detection_curve(tmp_path):
     assert found[64] == 20
 
 
-@pytest.mark.long
+@pytest.mark.prove
 @pytest.mark.timeout(1200)
 def test_detection_at_both_ends(tmp_path):
     found = curve(tmp_path, (0, 64), range(3))

@@ -29,6 +29,8 @@ def strategy(name: str, head: str = "", indicators: str = "pass") -> str:
     return SKELETON.format(name=name, head=head, indicators=indicators)
 
 
+@pytest.mark.long
+@pytest.mark.timeout(900)
 def test_each_fault_is_named_and_the_others_are_judged(gate, repository, checks):
     folder = "user_data/strategies"
     repository.write(f"{folder}/Broken.py", "class Broken(IStrategy)\n    pass\n")

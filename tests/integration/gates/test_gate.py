@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
+
 
 def verdicts(document) -> dict[str, str]:
     return {one["name"]: one["verdict"] for one in document["strategies"]}
 
 
+@pytest.mark.timeout(900)
 def test_pass_change_and_cache(gate, repository, checks, tmp_path):
     """One strategy as it stands, then unchanged in all but its words, then changed."""
     first = gate("--all", "--no-base", code=0)

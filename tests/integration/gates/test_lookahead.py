@@ -55,19 +55,19 @@ CAUGHT = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.prove
 @pytest.mark.parametrize("form", peeking.FORMS)
 def test_every_form_fails_the_gate(judged_alone, form):
     found = judged_alone(peeking.strategy("Peeker", {form: peeking.FORMS[form]}, form), "Peeker")
     assert found == CAUGHT[form]
 
 
-@pytest.mark.long
+@pytest.mark.prove
 def test_a_callback_that_peeks_is_caught_by_the_analysis_alone(judged_alone):
     assert judged_alone(peeking.callback_strategy("Callback"), "Callback") == {"look-ahead"}
 
 
-@pytest.mark.long
+@pytest.mark.prove
 @pytest.mark.parametrize("form", peeking.HONEST)
 def test_honest_columns_pass(judged_alone, form):
     text = peeking.strategy("Honest", {form: peeking.HONEST[form]}, form)

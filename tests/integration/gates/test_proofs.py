@@ -59,14 +59,14 @@ def test_changes_that_do_nothing_pass(gate, repository, edit):
     _unchanged(gate, repository, edit)
 
 
-@pytest.mark.long
+@pytest.mark.prove
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("edit", random.Random(1).sample(sorted(edits.EDITS), 2))
 def test_a_sample_of_changes_that_do_nothing_passes(gate, repository, edit):
     _unchanged(gate, repository, edit)
 
 
-@pytest.mark.long
+@pytest.mark.prove
 def test_a_renamed_strategy_is_compared_with_what_it_was(gate, repository):
     """The class and the file get another name: the same trades, and the note says so."""
     repository.write("gate.yaml", config() + "without: [look-ahead, recursive]\n")
@@ -136,7 +136,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.long
+@pytest.mark.prove
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("check", CASES)
 def test_each_check_is_needed(gate, repository, checks, check):
@@ -153,7 +153,7 @@ def test_each_check_is_needed(gate, repository, checks, check):
     assert gate("--all", "--no-base", code=0)["passed"]
 
 
-@pytest.mark.long
+@pytest.mark.prove
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("check", "changes"),

@@ -17,7 +17,7 @@ CRASH = ("20240725", "20240815")  # with the fifth of August
 LUNA = ("20220601", "20220701")  # at 15m and 1h, where there are candles
 CASES = [("5m", CRASH), ("15m", CRASH), ("1h", CRASH), ("15m", LUNA), ("1h", LUNA)]
 
-pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("freqtrade"), pytest.mark.long]
+pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("freqtrade"), pytest.mark.prove]
 
 
 @pytest.mark.timeout(600)

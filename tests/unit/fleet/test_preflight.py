@@ -3,8 +3,8 @@
 import pytest
 
 from automation.core.errors import ConfigError, ConfigErrors
+from automation.core.freqtradejson import read, read_layers
 from automation.fleet.preflight import faults, pairs_of, refuse_faults
-from automation.fleet.userjson import read, read_layers
 
 
 def bot(name="a", **more):

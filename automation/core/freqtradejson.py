@@ -1,15 +1,14 @@
 """Reads a Freqtrade configuration as Freqtrade does: comments, trailing commas, included files.
 
-Refuses to judge what stands in it. Called by `preflight`, to see what layered configurations say
-before a bot starts.
+Refuses to judge what stands in it. Called by the rooms that must know what layered configurations
+say before Freqtrade reads them itself.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from automation.core.errors import ConfigError
 
@@ -61,8 +60,8 @@ def _parse(path: Path) -> dict[str, Any]:
     plain = _STRING_OR_COMMENT.sub(lambda found: found[1] or " ", text)
     plain = _STRING_OR_COMMA.sub(lambda found: found[1] or " ", plain)
     try:
-        document = orjson.loads(plain)
-    except orjson.JSONDecodeError as error:
+        document = json.loads(plain)
+    except json.JSONDecodeError as error:
         raise ConfigError(f"not valid JSON: {error}", where=str(path)) from None
     if not isinstance(document, dict):
         raise ConfigError("holds no JSON object", where=str(path))
