@@ -131,7 +131,7 @@ def test_a_plain_strategy_on_real_candles_is_freqtrades(data_dir, facts, probes)
     assert compared(prepared, Parameters(values={"buy_fast": 30}, stoploss=-0.01)) > 20
 
 
-@pytest.mark.long
+@pytest.mark.prove
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("strategy", PACK)
 @pytest.mark.parametrize("period", sorted(SHORT))
