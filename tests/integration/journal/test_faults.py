@@ -112,8 +112,11 @@ with Journal.open(path) as journal:
 def test_a_read_only_store_is_said_and_can_still_be_read(tmp_path):
     folder = tmp_path / "state"
     folder.mkdir()
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)  # the script gives up root, for whom nothing is read-only
+    closed = [
+        place for place in (tmp_path, *tmp_path.parents) if place.stat().st_mode & 0o055 != 0o055
+    ]
+    for place in closed:
+        place.chmod(0o755)  # the script gives up root, for whom nothing is read-only
     with Journal.open(folder / "journal.db") as journal:
         journal.append("bot.up", actor="a", source="s")
     said = run(READ_ONLY, folder / "journal.db")
