@@ -293,7 +293,9 @@ def test_an_unknown_profile_is_refused(name):
 def database():
     init_db("sqlite://")
     yield
+    engine = Trade.session.get_bind()
     Trade.session.remove()
+    engine.dispose()
 
 
 def stored_trade():
