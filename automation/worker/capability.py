@@ -3,7 +3,7 @@
 An empty answer is a promise: the kernel's trades equal Freqtrade's. What is not known here to be
 reproduced counts as not reproduced: a method of IStrategy that a strategy overrides must be on
 one of the lists below, and PackStrategy's callbacks must read exactly as they did when the kernel
-was written after them (`PACK_FORM`). Called by `engine`.
+was written after them (`PACK_FORMS`). Called by `engine`.
 """
 
 import ast
@@ -72,7 +72,8 @@ PACK_PARTS = (
     "_trade_plan",
     "_trade_stop",
 )
-PACK_FORM = "312dd9cd05048e7e"
+# Fingerprints of forms that read differently and do the same.
+PACK_FORMS = frozenset({"312dd9cd05048e7e"})
 PACK_SIGNALS = ("populate_entry_trend", "populate_exit_trend", "parameter_values")
 PACK_SIGNALS_FORM = "07cfdf38e2289a30"
 
@@ -175,7 +176,7 @@ def _overrides(strategy: Any) -> list[str]:
         used = (*PACK_CALLBACKS, *PACK_PARTS)
         changed = [name for name in used if not _is(strategy, PackStrategy, name)]
         reasons += [f"the strategy's own {name}" for name in changed]
-        if pack_form() != PACK_FORM:
+        if pack_form() not in PACK_FORMS:
             reasons.append("PackStrategy's callbacks, which have changed since the kernel")
     return sorted(set(reasons))
 

@@ -4,9 +4,7 @@ Plain numpy; the same form for the kernel and for Freqtrade's own backtest, so t
 compared and counted by the same code.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,37 +70,3 @@ class Tags:
     def texts(self) -> tuple[str | None, ...]:
         """Return all texts, by number."""
         return tuple(self._places)
-
-
-def tag_texts(tags: Sequence[str | None], places: npt.NDArray[np.int32]) -> list[str | None]:
-    """Return the text of every place."""
-    return [tags[place] for place in places]
-
-
-def trade_columns(result: EngineResult) -> dict[str, Any]:
-    """Return the trades under Freqtrade's column names, for hyperopt losses and reports."""
-    trades = result.trades
-    opened, closed = trades["open_time"], trades["close_time"]
-    return {
-        "pair": [result.pairs[place] for place in trades["pair"]],
-        "stake_amount": trades["stake_amount"],
-        "amount": trades["amount"],
-        "open_date": opened,
-        "close_date": closed,
-        "open_rate": trades["open_rate"],
-        "close_rate": trades["close_rate"],
-        "fee_open": trades["fee_open"],
-        "fee_close": trades["fee_close"],
-        "trade_duration": (closed - opened).astype("m8[m]").astype(np.int64),
-        "profit_ratio": trades["profit_ratio"],
-        "profit_abs": trades["profit_abs"],
-        "exit_reason": tag_texts(result.tags, trades["exit_reason"]),
-        "enter_tag": tag_texts(result.tags, trades["enter_tag"]),
-        "initial_stop_loss_abs": trades["initial_stop"],
-        "stop_loss_abs": trades["stop"],
-        "min_rate": trades["lowest"],
-        "max_rate": trades["highest"],
-        "is_short": trades["is_short"],
-        "leverage": trades["leverage"],
-        "funding_fees": trades["funding_fees"],
-    }

@@ -53,7 +53,9 @@ def amount_of(m: Record, a: Record, stake: float, rate: float, leverage: float) 
     """Return the amount for a stake, truncated to the step; 0 with a status beyond the exact range."""
     wanted = stake / rate * leverage
     unit = m["amount_unit"]
-    amount = floor_steps(wanted, m["step"], unit) if ON.amount_steps else int(wanted * unit)
+    amount = floor_steps(wanted, m["step"], unit)
+    if not ON.amount_steps:
+        amount = round_steps(wanted, m["step"], unit)
     if float(amount) * float(m["highest"]) * float(m["with_fee"]) > HIGHEST_PRODUCT:
         a["status"] = OUT_OF_RANGE
         return 0

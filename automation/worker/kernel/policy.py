@@ -1,6 +1,6 @@
 """PackStrategy's callbacks over columns: the same functions of `tradekit`, called in the same order.
 
-docs/adr/0004-frozen-callbacks.md is the contract. `capability.PACK_FORM` is the fingerprint of the
+docs/adr/0004-frozen-callbacks.md is the contract. `capability.PACK_FORMS` has the fingerprint of the
 callbacks as they are mirrored here; a change of `tradekit.base` must be taken over here and the
 fingerprint renewed, until then the engine leaves such strategies to Freqtrade. `columns` is one
 pair's row of PACK_COLUMNS; `m` is a MARKET, `r` the RULES, `t` a POSITION, `a` the ACCOUNT.

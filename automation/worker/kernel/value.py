@@ -68,7 +68,8 @@ def fee_unit(m: Record) -> float:
 def decimal_product(first: float, second: float, third: float) -> float:
     """Return the double nearest to the product of three numbers' shortest decimals."""
     with localcontext(prec=80):
-        return float(Decimal(repr(first)) * Decimal(repr(second)) * Decimal(repr(third)))
+        parts = [Decimal(repr(float(part))) for part in (first, second, third)]
+        return float(parts[0] * parts[1] * parts[2])
 
 
 @inner

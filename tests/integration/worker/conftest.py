@@ -4,6 +4,7 @@ A `Case` is what one comparison is made of; `Arena` loads Freqtrade once and the
 settings in memory, so that a case costs what the two backtests cost.
 """
 
+import math
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from automation.worker.jobs import EngineJob, Parameters, Trailing
 from automation.worker.prepared import Prepared, baseline_of
 from automation.worker.reference import evaluate_with_freqtrade
 from automation.worker.results import EngineResult
+from tradekit import ladder
 
 STRATEGIES = Path(__file__).parent / "strategies"
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT", "XRP/USDT:USDT")
@@ -75,6 +77,14 @@ class Case:
     risk_per_trade: float = 0.01
     trail_after_r: float = float("inf")
     liquidation_margin: float = 0.5
+    drawdown: float = 0.1
+    daily_loss: float = 0.02
+    open_risk: float = 0.015
+    exposure: float = 3.0
+    time_stop: float = float("inf")
+    least_r: float = 0.0
+    budget: float = 0.0015
+    off_hours: bool = False  # funding stamps on any candle, not on full hours only
 
 
 class Arena:
@@ -103,22 +113,25 @@ class Arena:
         loaded.candles.clear()
         loaded.candles.update(frames)
         bt.price_pair_prec = {p: tick_sizes(f) for p, f in frames.items() if has_decimals(f)}
-        bt.futures_data = {p: funding(bt, f, case.seed) for p, f in frames.items()}
+        bt.futures_data = {p: funding(bt, f, case) for p, f in frames.items()}
         self._money(bt, case)
         self._strategy(bt, strategy, case)
         return Prepared(loaded, baseline_of(strategy))
 
     def run(self, case: Case) -> tuple[EngineResult, EngineResult]:
         """Answer the kernel's and Freqtrade's result."""
-        prepared = self.set(case)
-        parameters = Parameters(
+        self.last = self.set(case)
+        parameters = self.parameters(case)
+        ours = evaluate(self.last, parameters)
+        return ours, evaluate_with_freqtrade(self.last, parameters)
+
+    def parameters(self, case: Case) -> Parameters:
+        return Parameters(
             stoploss=case.stoploss,
             roi=case.roi,
             trailing=case.trailing,
             max_open_trades=case.slots,
         )
-        ours = evaluate(prepared, parameters)
-        return ours, evaluate_with_freqtrade(prepared, parameters)
 
     def _money(self, bt: Any, case: Case) -> None:
         config = bt.config
@@ -151,6 +164,17 @@ class Arena:
             strategy.trail_after_r = case.trail_after_r
             strategy.liquidation_margin_frac = case.liquidation_margin
             strategy.assumed_maintenance_frac = 0.004
+            # The ladder begins anew only where a backtest begins before the last one's end; cases
+            # lie anywhere in time.
+            strategy._last_loop_s, strategy._ladder = -math.inf, ladder.START
+            strategy.profile = strategy.profile._replace(
+                drawdown_frac=case.drawdown,
+                daily_loss_frac=case.daily_loss,
+                open_risk_frac=case.open_risk,
+                exposure_cap=case.exposure,
+            )
+            strategy.time_stop_candles, strategy.time_stop_least_r = case.time_stop, case.least_r
+            strategy.slippage_budget_frac = case.budget
 
 
 def write_pair(folder: Path, pair: str) -> None:
@@ -203,7 +227,7 @@ def candles(case: Case, random: np.random.Generator, start: int) -> pd.DataFrame
     low = np.minimum(np.minimum(o, c), np.ceil(np.minimum(opens, close) * (1 - wick[1]) * unit))
     o, h, low, c = (np.maximum(prices, 1.0) for prices in (o, h, low, c))
     if case.wild:
-        odd = random.random(count) < 0.1
+        odd = random.random(count) < 0.3
         o = np.where(odd, np.where(random.random(count) < 0.5, h + 2, np.maximum(low - 2, 1.0)), o)
     return pd.DataFrame(
         {
@@ -240,10 +264,10 @@ def codes(case: Case, random: np.random.Generator) -> Any:
     return code | risk << 6 | (random.random(count) < 0.3).astype(np.int64) << 15
 
 
-def funding(bt: Any, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+def funding(bt: Any, frame: pd.DataFrame, case: Case) -> pd.DataFrame:
     """Make hourly mark prices and funding rates, some of them missing."""
-    random = np.random.default_rng([seed, 99])
-    whole = frame["date"].dt.minute == 0
+    random = np.random.default_rng([case.seed, 99])
+    whole = (frame["date"].dt.minute == 0) | (case.off_hours & (frame["date"].dt.minute % 20 == 5))
     mark = frame.loc[whole, ["date", "open", "high", "low", "close", "volume"]].reset_index(
         drop=True
     )

@@ -22,6 +22,51 @@ SEED = int(os.environ.get("FREQFLEET_PARITY_SEED", "20241105"))
 small = st.sampled_from
 
 
+# What chance alone brings too seldom.
+THEMES = {
+    "any": {},
+    "liquidation": {
+        "stoploss": -0.99, "custom_stop": False, "swing": 0.02, "signal": 0.1, "roi": {},
+        "trailing": Trailing(False), "use_exit_signal": False, "liquidation_margin": 0.0,
+        "drawdown": 10.0, "daily_loss": 10.0, "wallet": 1e6, "protections": (), "slots": -1,
+        "stake": 300.0, "time_stop": float("inf"), "pairs": 3, "risk_per_trade": 0.02,
+    },
+    "all in": {
+        "stoploss": -0.99, "custom_stop": False, "swing": 0.02, "signal": 0.1, "roi": {},
+        "trailing": Trailing(False), "use_exit_signal": False, "liquidation_margin": 0.0,
+        "drawdown": 10.0, "daily_loss": 10.0, "protections": (), "slots": 3, "pairs": 4,
+        "stake": "unlimited", "time_stop": float("inf"), "risk_per_trade": 5.0, "open_risk": 99.0,
+        "exposure": 99.0, "margin": "cross",
+    },
+    "large": {
+        "stoploss": -0.99, "custom_stop": False, "swing": 0.02, "signal": 0.1, "roi": {},
+        "trailing": Trailing(False), "use_exit_signal": False, "liquidation_margin": 0.0,
+        "drawdown": 10.0, "daily_loss": 10.0, "protections": (), "slots": 2, "pairs": 4,
+        "stake": "unlimited", "time_stop": float("inf"), "risk_per_trade": 5.0, "open_risk": 99.0,
+        "exposure": 99.0, "margin": "isolated", "wallet": 1e6,
+    },
+    "ladder": {
+        "stoploss": -0.99, "custom_stop": False, "swing": 0.006, "signal": 0.1, "roi": {},
+        "trailing": Trailing(False), "use_exit_signal": True, "drawdown": 0.02, "daily_loss": 0.01,
+        "protections": (), "slots": 3, "pairs": 4, "stake": "unlimited", "time_stop": float("inf"),
+        "risk_per_trade": 0.2, "open_risk": 99.0, "exposure": 99.0, "wallet": 1000.0,
+    },
+    "roi": {
+        "stoploss": -0.5, "roi": {0: 0.03, 15: 0.005, 30: -0.002, 60: -1}, "swing": 0.002, "gap": 0.2,
+        "trailing": Trailing(False), "use_exit_signal": False, "trail_after_r": float("inf"),
+    },
+    "waiting orders": {
+        "wild": True, "gap": 0.2, "swing": 0.006, "entry": "limit", "budget": 0.0005, "timeout": 10,
+        "drawdown": 10.0, "daily_loss": 10.0, "wallet": 1e6, "roi": {0: 0.001}, "signal": 0.3,
+    },
+    "held": {
+        "stoploss": -0.5, "roi": {}, "trailing": Trailing(False), "use_exit_signal": False,
+        "swing": 0.0005, "pairs": 4, "slots": -1, "stake": 50.0, "signal": 0.02, "late": 50,
+        "time_stop": float("inf"), "custom_stop": False, "wallet": 1e6,
+    },
+}  # fmt: skip
+
+
 @st.composite
 def protections(draw):
     method = draw(small(["CooldownPeriod", "StoplossGuard", "MaxDrawdown", "LowProfitPairs"]))
@@ -55,40 +100,47 @@ def cases(draw, make):
     )
     minutes = small([0, 5, 7, 10, 15, 30, 60, 90])
     parts = small([0.0, 0.005, 0.01, 0.02, 0.05, -1, -0.01])
-    return make(
-        seed=draw(st.integers(0, 2**31)),
-        pairs=draw(st.integers(1, 4)),
-        candles=draw(st.integers(110, 260)),
-        month_break=draw(st.integers(0, 200)),
-        swing=draw(small([0.0005, 0.002, 0.006, 0.02])),
-        gap=draw(small([0.0, 0.05, 0.2])),
-        late=draw(small([0, 0, 7, 50])),
-        early=draw(small([0, 0, 3, 40])),
-        signal=draw(small([0.02, 0.1, 0.3])),
-        wild=draw(small([False, False, False, True])),
-        stoploss=draw(small([-0.01, -0.03, -0.1, -0.5, -0.99])),
-        roi=draw(st.dictionaries(minutes, parts, max_size=3)),
-        trailing=trailing,
-        use_exit_signal=draw(small([True, True, False])),
-        exit_profit_only=draw(st.booleans()),
-        exit_profit_offset=draw(small([0.0, 0.003])),
-        ignore_roi=draw(st.booleans()),
-        entry=draw(small(["limit", "market"])),
-        exit=draw(small(["limit", "market"])),
-        timeout=draw(small([3, 10, 60])),
-        slots=draw(small([-1, 1, 2, 3])),
-        stake=draw(small(["unlimited", 50.0, 300.0])),
-        amend=draw(st.booleans()),
-        wallet=draw(small([30.0, 1000.0, 1234.5678, 1e6])),
-        fee=draw(small([0.0, 0.0002, 0.0005, 0.00045, 0.001])),
-        can_short=draw(small([True, True, False])),
-        margin=draw(small(["isolated", "cross"])),
-        protections=tuple(draw(st.lists(protections(), max_size=3))),
-        custom_stop=draw(st.booleans()),
-        risk_per_trade=draw(small([0.005, 0.02, 0.2])),
-        trail_after_r=draw(small([float("inf"), 0.5, 1.0])),
-        liquidation_margin=draw(small([0.5, 0.0])),
-    )
+    fields = {
+        "seed": draw(st.integers(0, 2**31)),
+        "pairs": draw(st.integers(1, 4)),
+        "candles": draw(st.integers(110, 260)),
+        "month_break": draw(st.integers(0, 200)),
+        "swing": draw(small([0.0005, 0.002, 0.006, 0.02])),
+        "gap": draw(small([0.0, 0.05, 0.2])),
+        "late": draw(small([0, 0, 7, 50])),
+        "early": draw(small([0, 0, 3, 40])),
+        "signal": draw(small([0.02, 0.1, 0.3])),
+        "wild": draw(small([False, False, False, True])),
+        "stoploss": draw(small([-0.01, -0.03, -0.1, -0.5, -0.99])),
+        "roi": draw(st.dictionaries(minutes, parts, max_size=3)),
+        "trailing": trailing,
+        "use_exit_signal": draw(small([True, True, False])),
+        "exit_profit_only": draw(st.booleans()),
+        "exit_profit_offset": draw(small([0.0, 0.003])),
+        "ignore_roi": draw(st.booleans()),
+        "entry": draw(small(["limit", "market"])),
+        "exit": draw(small(["limit", "market"])),
+        "timeout": draw(small([3, 10, 60])),
+        "slots": draw(small([-1, 1, 2, 3])),
+        "stake": draw(small(["unlimited", 50.0, 300.0])),
+        "amend": draw(st.booleans()),
+        "wallet": draw(small([30.0, 1000.0, 1234.5678, 1e6])),
+        "fee": draw(small([0.0, 0.0002, 0.0005, 0.00045, 0.001])),
+        "can_short": draw(small([True, True, False])),
+        "margin": draw(small(["isolated", "cross"])),
+        "protections": tuple(draw(st.lists(protections(), max_size=3))),
+        "custom_stop": draw(st.booleans()),
+        "risk_per_trade": draw(small([0.005, 0.02, 0.2])),
+        "trail_after_r": draw(small([float("inf"), 0.5, 1.0])),
+        "liquidation_margin": draw(small([0.5, 0.0])),
+        "drawdown": draw(small([0.1, 0.1, 10.0])),
+        "daily_loss": draw(small([0.02, 0.02, 10.0])),
+        "time_stop": draw(small([float("inf"), 4.0, 20.0])),
+        "least_r": draw(small([0.0, 0.5])),
+        "budget": draw(small([0.0, 0.0005, 0.0015])),
+        "off_hours": draw(st.booleans()),
+    }
+    return make(**(fields | THEMES[draw(small(sorted(THEMES)))]))
 
 
 def check(arenas, case_type, strategy, count, number) -> int:
@@ -124,7 +176,7 @@ def test_random_markets_agree_to_the_last_bit(arenas, case_type, strategy):
     assert check(arenas, case_type, strategy, 40, SEED) > 40
 
 
-@pytest.mark.long
+@pytest.mark.prove
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("strategy", MODEL)
 @pytest.mark.parametrize("part", range(3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from automation.worker.compare import EXACT, MONEY, differences
-from automation.worker.results import TRADE_DTYPE, EngineResult, trade_columns
+from automation.worker.results import TRADE_DTYPE, EngineResult
 
 
 def result(**fields) -> EngineResult:
@@ -77,10 +77,3 @@ def test_counters_balance_and_length_are_compared():
 
 def test_a_nan_is_a_difference():
     assert differences(changed("profit_abs", np.nan), result())
-
-
-def test_trades_come_under_freqtrades_names():
-    columns = trade_columns(result())
-    assert columns["pair"] == ["BTC/USDT:USDT"] * 2
-    assert columns["exit_reason"] == ["roi", "roi"]
-    assert int(columns["trade_duration"][1] - columns["trade_duration"][0]) == 10
