@@ -51,6 +51,7 @@ def environment(site: Site) -> dict[str, str]:
         if not name.startswith("FREQTRADE__") and name not in secret_names
     }
     inherited = env.get("PYTHONPATH")
+    env["COLUMNS"] = "10000"  # else Freqtrade wraps what it says, and its last words with it
     env["PYTHONPATH"] = os.pathsep.join([str(site.strategies), *([inherited] if inherited else [])])
     return env
 
