@@ -197,6 +197,7 @@ def test_an_interrupted_run_leaves_nothing(synthetic, tmp_path):
 
 def test_a_killed_run_takes_freqtrade_with_it(synthetic, tmp_path):
     process, child = started_run(synthetic, tmp_path, tmp_path / "scratch")
+    child.suspend()  # else it would also end by itself, of the closed pipe that it writes to
     process.kill()
     process.wait(10)
     _gone, alive = psutil.wait_procs([child], timeout=10)
