@@ -16,7 +16,7 @@ from automation.simulator.timeframes import Ints
 
 Kind = Literal["trade", "mark", "index", "premium"]
 _PRICE_DECIMALS = 8  # of mark, index and premium
-_USUAL_TRADE_USDT = 1500.0
+USUAL_TRADE_USDT = 1500.0
 
 
 def encode(kind: Kind, rules: Rules, opens: Ints, values: Floats) -> tuple[bytes, Ints]:
@@ -83,5 +83,5 @@ def estimates(values: Floats) -> tuple[Floats, Ints, Floats, Floats]:
     spread = values[:, HIGH] - values[:, LOW]
     body = (values[:, CLOSE] - values[:, OPEN]) / np.where(spread > 0, spread, 1.0)
     share = 0.5 + body / 4
-    count = np.where(volume > 0, np.maximum(quote / _USUAL_TRADE_USDT, 1), 0).astype(np.int64)
+    count = np.where(volume > 0, np.maximum(quote / USUAL_TRADE_USDT, 1), 0).astype(np.int64)
     return quote, count, volume * share, quote * share

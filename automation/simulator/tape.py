@@ -18,7 +18,7 @@ from automation.simulator.candles import (
 )
 from automation.simulator.market import Instrument, Market, PriceKind, Stored
 from automation.simulator.path import part, price_along, turning_points
-from automation.simulator.timeframes import DAY_MS, timeframe
+from automation.simulator.timeframes import DAY_MS, MINUTE_MS, timeframe
 
 _PARTS_KEPT = 64
 _PAST_MS = (DAY_MS, 30 * DAY_MS, 3000 * DAY_MS)
@@ -36,13 +36,29 @@ class Tape:
         self._closed: dict[tuple[int, int], Floats] = {}
         self._last_close: tuple[int, float] = (-1, float("nan"))
         self._price: tuple[int, float] = (-1, float("nan"))
+        self._minute = -1
+        self._points: Floats | None = None
+        self._minutes_bar: tuple[Stored, int, Floats] | None = None
+        self.depth_factor, self.spread_factor = 1.0, 1.0
+        """What faults do to the book: sizes and spread are multiplied by these."""
 
     def _covering(self, at_ms: int) -> list[Stored]:
         """Series that run at an instant, the finest first."""
         return [s for s in self._series if s.first_ms <= at_ms and _before(at_ms, s.end_ms)]
 
     def _bar(self, at_ms: int) -> tuple[Stored, int, Floats] | None:
-        """The finest candle that holds an instant: series, opening instant, values."""
+        """The finest candle that holds an instant: series, opening instant, values.
+
+        It is the same for a whole minute, the shortest candle there is.
+        """
+        minute = at_ms // MINUTE_MS
+        if self._minute != minute:
+            self._minute, self._minutes_bar = minute, self._find_bar(at_ms)
+            bar = self._minutes_bar
+            self._points = None if bar is None else turning_points(bar[2][None, :])[0]
+        return self._minutes_bar
+
+    def _find_bar(self, at_ms: int) -> tuple[Stored, int, Floats] | None:
         for series in self._covering(at_ms):
             frame = series.timeframe
             start = frame.open_ms(frame.number(at_ms))
@@ -65,10 +81,10 @@ class Tape:
         bar = self._bar(at_ms)
         if bar is None:
             return self._close_before(at_ms)
-        series, start, values = bar
-        points = turning_points(values[None, :])[0]
+        series, start, _ = bar
         fraction = (at_ms - start) / series.timeframe.length_ms
-        return price_along(points, fraction, self.instrument.rules.tick_decimals)
+        assert self._points is not None  # kept with the bar
+        return price_along(self._points, fraction, self.instrument.rules.tick_decimals)
 
     def _close_before(self, at_ms: int) -> float:
         """Close of the last candle before an instant that no candle holds; NaN if there is none."""
