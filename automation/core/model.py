@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from automation.core.vitals import NO_VITALS, Remedy, Rung, Vitals
+
 SIMULATOR = "_simulator"
 """Name of the simulator's unit; no bot can be called so."""
 
@@ -56,6 +58,9 @@ class ActionKind(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     RELOAD = "reload"
+    HALT = "halt"  # stop entries, by the supervisor's own decision
+    RELEASE = "release"  # take that back
+    QUARANTINE = "quarantine"
 
 
 class Request(StrEnum):
@@ -121,6 +126,59 @@ class RestartMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """How one rung of the health ladder is, with the evidence as a sentence."""
+
+    rung: Rung
+    health: Health
+    evidence: str
+    is_due: bool = False  # bad enough for a remedy
+    since_s: float = 0.0  # since when it is as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reason for which the supervisor keeps a bot from entering trades."""
+
+    cause: str  # a rung, `trades` or `quarantine`
+    reason: str
+    needs_person: bool  # else it is lifted once its rung is healthy again
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyMemory:
+    """How far the remedies for a failing rung have gone."""
+
+    rung: Rung | None = None
+    tried: tuple[Remedy, ...] = ()
+    at_s: float = 0.0  # of the last one
+
+
+class Dependency(StrEnum):
+    """What all bots of a fleet lean on."""
+
+    SIMULATOR = "simulator"
+    EXCHANGE = "exchange"
+    DISK = "disk"
+    CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """Whether a dependency is believed to fail; while it does nobody is restarted for it."""
+
+    dependency: Dependency
+    reason: str = ""  # "" while the dependency is fine
+    failed_s: float = 0.0  # the last evidence
+    is_trial: bool = False  # it seems well again; one bot at a time may try
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the dependency counts as failing."""
+        return bool(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the facts mean, with the reason as one sentence."""
 
@@ -141,6 +199,13 @@ class UnitSnapshot:
     blocked: str = ""  # why the last start did not come about
     is_outdated: bool = False  # adopted, and it runs another configuration than the fleet file's
     verdict: Verdict = Verdict(BotState.QUEUED, Health.UNKNOWN, "")
+    vitals: Vitals = NO_VITALS
+    findings: tuple[Finding, ...] = ()  # the whole ladder, settled
+    holds: tuple[Hold, ...] = ()
+    is_halted: bool = False  # its entries were stopped for a hold, not by an operator
+    remedy: RemedyMemory = RemedyMemory()
+    quarantine: str = ""  # why it is not tried any more
+    had_trades: bool = False  # when its process was last seen
 
     @property
     def is_simulator(self) -> bool:
@@ -157,6 +222,8 @@ class FleetSnapshot:
     now_s: float
     units: tuple[UnitSnapshot, ...]
     is_going_down: bool = False
+    breakers: tuple[Breaker, ...] = ()
+    restarts_s: tuple[float, ...] = ()  # when bots were restarted for a failure
 
     @property
     def simulator(self) -> UnitSnapshot | None:
@@ -194,6 +261,19 @@ class Action:
     unit: str
     reason: str
     is_remedy: bool = False  # it answers a failure, so it counts for the back-off
+    remedy: Remedy | None = None
+    rung: Rung | None = None  # the failing rung that it answers
+
+
+class RungStatus(BaseModel):
+    """One rung of a bot's health ladder, as `status --json` prints it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rung: Rung = Field(description="The rung, from the ground up.")
+    health: Health = Field(description="How it is.")
+    evidence: str = Field(description="What was seen, in one sentence.")
+    for_s: float = Field(description="For how long it has been so, in seconds.")
 
 
 class BotStatus(BaseModel):
@@ -225,6 +305,9 @@ class BotStatus(BaseModel):
     outdated: bool = Field(
         False, description="Whether it still runs an older configuration; restart it to apply."
     )
+    failing: Rung | None = Field(None, description="The lowest rung of its ladder that fails.")
+    ladder: tuple[RungStatus, ...] = Field((), description="Its health ladder, from the ground up.")
+    holds: tuple[str, ...] = Field((), description="Why the supervisor has stopped its entries.")
 
 
 class FleetStatus(BaseModel):
@@ -238,3 +321,6 @@ class FleetStatus(BaseModel):
     supervisor_pid: int | None = Field(None, description="The supervisor, while one runs.")
     simulator: BotStatus | None = Field(None, description="The simulator, where there is one.")
     taken_at: datetime = Field(description="When this was true.")
+    dependencies: dict[Dependency, str] = Field(
+        {}, description="What all bots lean on and fails now, with the reason."
+    )

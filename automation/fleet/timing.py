@@ -6,6 +6,7 @@ Tests make them shorter; nothing else changes them.
 from dataclasses import dataclass, field
 
 from automation.core.seams import Patience
+from automation.fleet.ladder.limits import DEFAULT_LIMITS, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Timing:
     eager_poll_s: float = 0.5  # while a unit is not healthy yet
     detail_s: float = 15.0  # profit, balance, closed trades: heavier on the bot's database
     request_s: float = 5.0  # one request to a unit's API
+    exchange_s: float = 20.0  # between two looks at the exchange itself, of weight 10 each
+    gauge_s: float = 60.0  # what moves is written down at most so often
 
     startup_s: float = 90.0  # a bare Freqtrade answers after 3 s, twelve on two cores after 40 s
     slow_s: float = 12.0  # without an answer a bot is degraded
@@ -31,6 +34,7 @@ class Timing:
     restart_cap_s: float = 300.0
     healthy_again_s: float = 600.0  # then the next failure counts as the first
 
+    limits: Limits = DEFAULT_LIMITS  # of the ladder's upper rungs and of the remedies
     patience: Patience = field(default=Patience())
     hasty: Patience = field(default=Patience(interrupt_s=2.0, terminate_s=1.0, kill_s=3.0))
 

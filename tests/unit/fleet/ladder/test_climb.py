@@ -1,0 +1,191 @@
+"""Every rung of the ladder: what makes it fail, what does not, and what is not judged."""
+
+from dataclasses import replace
+
+import pytest
+
+from automation.core.model import ApiFacts, Health, Identity, ProcessFacts, UnitSnapshot
+from automation.core.vitals import Mention, OpenOrder, OpenTrade, Rung, Topic, Usage, Vitals
+from automation.fleet.ladder.climb import climb
+from automation.fleet.timing import Timing
+
+TIMING = Timing()
+LIMITS = TIMING.limits
+NOW_S, EPOCH_S = 10_000.0, 1_700_000_000.0
+ALIVE = ProcessFacts(Identity(7, 1, "b"), is_alive=True, since_s=0.0, seen_s=NOW_S - 1000)
+API = ApiFacts(answered_s=NOW_S, trader="running", looped_epoch_s=EPOCH_S - 3, timeframe_s=300)
+PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT")
+FRESH = tuple((pair, EPOCH_S - 100) for pair in PAIRS)
+WELL = Vitals(candles=FRESH, analyzed=FRESH, seen_s=NOW_S)
+TRADE = OpenTrade(1, 5, PAIRS[0], False, 0.5, False, EPOCH_S - LIMITS.stop_grace_s - 1)
+
+
+def look(vitals=WELL, api=API, process=ALIVE, speed=1.0):
+    unit = UnitSnapshot("a", process=process, api=api, vitals=vitals)
+    found = climb(unit, TIMING, now_s=NOW_S, now_epoch_s=EPOCH_S, speed=speed)
+    assert [finding.rung for finding in found] == list(Rung)
+    return {finding.rung: finding for finding in found}
+
+
+def said(topic, count=1, ago_s=1.0, words="what it said"):
+    return Mention(topic, count, NOW_S - ago_s - 1, NOW_S - ago_s, words)
+
+
+def old(pair, closed_ago_s):
+    return tuple((p, EPOCH_S - (closed_ago_s if p == pair else 100)) for p in PAIRS)
+
+
+def test_a_healthy_bot_stands_on_every_rung():
+    assert {finding.health for finding in look().values()} == {Health.HEALTHY}
+    assert all(finding.evidence for finding in look().values())
+
+
+LATE_S = 3 * 300 + TIMING.candle_grace_s + 1
+TROUBLE = [
+    (Rung.API, {"api": replace(API, answered_s=NOW_S - 12, failing_since_s=NOW_S - 9)}, "degraded"),
+    (Rung.API, {"api": replace(API, answered_s=NOW_S - 60, failing_since_s=NOW_S - 9)}, "due"),
+    (Rung.API, {"api": ApiFacts()}, "due"),
+    (Rung.LOGIN, {"api": replace(API, is_refused=True)}, "unhealthy"),
+    (Rung.TRADER, {"api": replace(API, trader="stopped")}, "unhealthy"),
+    (
+        Rung.TRADER,
+        {
+            "api": replace(API, trader="stopped"),
+            "vitals": replace(WELL, log=(said(Topic.FELL),)),
+        },
+        "due",
+    ),
+    (Rung.LOOP, {"api": replace(API, looped_epoch_s=EPOCH_S - 121)}, "degraded"),
+    (Rung.LOOP, {"api": replace(API, looped_epoch_s=EPOCH_S - 301)}, "due"),
+    (Rung.CANDLES, {"vitals": replace(WELL, candles=old(PAIRS[1], LATE_S))}, "degraded"),
+    (
+        Rung.CANDLES,
+        {"vitals": replace(WELL, candles=tuple((p, EPOCH_S - LATE_S) for p in PAIRS))},
+        "due",
+    ),
+    (Rung.SIGNALS, {"vitals": replace(WELL, analyzed=old(PAIRS[2], LATE_S))}, "degraded"),
+    (Rung.SIGNALS, {"vitals": replace(WELL, without_signals=PAIRS[0])}, "due"),
+    (
+        Rung.EXCHANGE,
+        {"vitals": replace(WELL, log=(said(Topic.EXCHANGE, LIMITS.exchange_errors),))},
+        "due",
+    ),
+    (Rung.EXCHANGE, {"vitals": replace(WELL, log=(said(Topic.BAN),))}, "unhealthy"),
+    (Rung.CLOCK, {"vitals": replace(WELL, log=(said(Topic.CLOCK),))}, "degraded"),
+    (Rung.CLOCK, {"api": replace(API, looped_epoch_s=EPOCH_S + 3)}, "degraded"),
+    (
+        Rung.ORDERS,
+        {"vitals": replace(WELL, orders=(OpenOrder(1, PAIRS[0], True, EPOCH_S - 1321),))},
+        "due",
+    ),
+    (
+        Rung.ORDERS,
+        {
+            "vitals": replace(
+                WELL, order_limit_s=60.0, orders=(OpenOrder(1, PAIRS[0], False, EPOCH_S - 181),)
+            )
+        },
+        "due",
+    ),
+    (Rung.STOPS, {"vitals": replace(WELL, needs_stops=True, trades=(TRADE,))}, "due"),
+    (Rung.DATABASE, {"vitals": replace(WELL, log=(said(Topic.DATABASE),))}, "degraded"),
+    (Rung.DATABASE, {"vitals": replace(WELL, log=(said(Topic.DATABASE, 2),))}, "due"),
+    (Rung.RESOURCES, {"vitals": replace(WELL, usage=Usage(disk_free_bytes=1))}, "unhealthy"),
+    (Rung.RESOURCES, {"vitals": replace(WELL, log=(said(Topic.DISK),))}, "unhealthy"),
+    (Rung.RESOURCES, {"vitals": replace(WELL, usage=Usage(960, 1000))}, "due"),
+    (Rung.RESOURCES, {"vitals": replace(WELL, usage=Usage(files=90, files_limit=100))}, "due"),
+    (Rung.LOG, {"vitals": replace(WELL, log=(said(Topic.ERROR, LIMITS.log_errors),))}, "degraded"),
+]
+
+
+@pytest.mark.parametrize(("rung", "known", "how"), TROUBLE)
+def test_what_makes_a_rung_fail(rung, known, how):
+    finding = look(**known)[rung]
+    assert finding.health in (Health.DEGRADED, Health.UNHEALTHY)
+    assert finding.is_due == (how == "due")
+    if how != "due":
+        assert finding.health == how
+    assert finding.evidence
+
+
+FINE = [
+    (Rung.API, {"api": replace(API, answered_s=NOW_S - 11, failing_since_s=NOW_S - 9)}),
+    (Rung.LOOP, {"api": replace(API, looped_epoch_s=EPOCH_S - 119)}),
+    (Rung.CANDLES, {"vitals": replace(WELL, candles=old(PAIRS[1], 900))}),
+    (Rung.EXCHANGE, {"vitals": replace(WELL, log=(said(Topic.EXCHANGE, 1),))}),
+    (Rung.EXCHANGE, {"vitals": replace(WELL, log=(said(Topic.EXCHANGE, 9, ago_s=61),))}),
+    (Rung.EXCHANGE, {"vitals": replace(WELL, log=(said(Topic.BAN, 9, ago_s=121),))}),
+    (Rung.CLOCK, {"api": replace(API, looped_epoch_s=EPOCH_S + 1)}),
+    (Rung.LOG, {"vitals": replace(WELL, log=(said(Topic.ERROR, 2),))}),
+    (Rung.DATABASE, {"vitals": replace(WELL, log=(said(Topic.DATABASE, 5, ago_s=301),))}),
+    (Rung.RESOURCES, {"vitals": replace(WELL, usage=Usage(500, 1000, 0.5))}),
+    (
+        Rung.ORDERS,
+        {"vitals": replace(WELL, orders=(OpenOrder(1, PAIRS[0], True, EPOCH_S - 60),))},
+    ),
+    (Rung.STOPS, {"vitals": replace(WELL, trades=(TRADE,))}),  # not live
+]
+
+
+@pytest.mark.parametrize(("rung", "known"), FINE)
+def test_what_does_not(rung, known):
+    assert look(**known)[rung].health is Health.HEALTHY
+
+
+@pytest.mark.parametrize(
+    "trade",
+    [
+        replace(TRADE, has_stop=True),
+        replace(TRADE, filled_epoch_s=EPOCH_S - LIMITS.stop_grace_s + 1),
+        replace(TRADE, filled_epoch_s=None),
+        replace(TRADE, amount=0.0),
+    ],
+)
+def test_a_trade_that_needs_no_stop_yet(trade):
+    vitals = replace(WELL, needs_stops=True, trades=(trade,))
+    assert look(vitals)[Rung.STOPS].health is Health.HEALTHY
+
+
+def test_a_trade_that_is_being_closed_has_lost_its_stop_on_purpose():
+    leaving = (OpenOrder(TRADE.trade_id, TRADE.pair, False, EPOCH_S - 1),)
+    vitals = replace(WELL, needs_stops=True, trades=(TRADE,), orders=leaving)
+    assert look(vitals)[Rung.STOPS].health is Health.HEALTHY
+
+
+def test_nothing_is_asked_of_the_dead_but_why():
+    found = look(process=replace(ALIVE, is_alive=False))
+    assert found[Rung.PROCESS].is_due
+    others = {finding.health for rung, finding in found.items() if rung is not Rung.PROCESS}
+    assert others == {Health.UNKNOWN}
+
+
+def test_a_rung_on_a_broken_one_is_not_judged_but_what_is_seen_from_outside():
+    api = replace(API, answered_s=NOW_S - 100, failing_since_s=NOW_S - 99)
+    vitals = replace(
+        WELL,
+        candles=old(PAIRS[0], 9000),
+        log=(said(Topic.DATABASE, 3),),
+        usage=Usage(999, 1000),
+    )
+    found = look(vitals, api)
+    assert found[Rung.CANDLES].health is Health.UNKNOWN
+    assert found[Rung.ORDERS].health is Health.UNKNOWN
+    assert found[Rung.DATABASE].is_due
+    assert found[Rung.RESOURCES].is_due
+
+
+def test_a_fresh_process_is_given_time():
+    fresh = replace(ALIVE, seen_s=NOW_S - LIMITS.warmup_s + 1)
+    vitals = replace(WELL, candles=tuple((p, EPOCH_S - LATE_S) for p in PAIRS))
+    assert not look(vitals, process=fresh)[Rung.CANDLES].is_due
+    young = look(api=ApiFacts(), process=replace(ALIVE, seen_s=NOW_S - 10))
+    assert young[Rung.API].health is Health.UNKNOWN
+
+
+def test_a_fast_market_is_judged_by_its_own_candles_and_by_real_loops():
+    api = replace(API, looped_epoch_s=EPOCH_S - 1000)
+    assert look(api=api)[Rung.LOOP].health is Health.UNHEALTHY
+    assert look(api=api, speed=10.0)[Rung.LOOP].health is Health.HEALTHY
+    vitals = replace(WELL, candles=tuple((p, EPOCH_S - 1000) for p in PAIRS))
+    assert look(vitals)[Rung.CANDLES].is_due
+    assert look(vitals, speed=10.0)[Rung.CANDLES].health is Health.HEALTHY
