@@ -4,15 +4,13 @@ import math
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from freqtrade.optimize.hyperopt import IHyperOptLoss
 from pandas import DataFrame
 
-from tradekit import metrics
+from tradekit import epochs, metrics
 
 LEAST_TRADES = 100  # fewer say little: a gain counts only by their part of these
 TAIL_DAYS = 3.0
-WORST = 1e6
 HIGHEST_SCORE = 1e3  # a record without any loss has no finite one
 
 
@@ -31,19 +29,11 @@ class CalmarTailLoss(IHyperOptLoss):
     ) -> float:
         """Return the loss of one epoch; without trades, or with a ruined account, the worst."""
         if not trade_count:
-            return WORST
-        equity = metrics.daily_equity(
-            starting_balance,
-            results["close_date"].to_numpy(dtype="datetime64[s]").astype(np.int64),
-            results["profit_abs"].to_numpy(dtype=np.float64),
-            int(min_date.timestamp()),
-            int(max_date.timestamp()),
-        )
-        score = metrics.calmar_with_tail(
-            equity, (len(equity) - 1) / metrics.DAYS_PER_YEAR, TAIL_DAYS
-        )
+            return epochs.WORST
+        equity = epochs.equity_of(results, starting_balance, min_date, max_date)
+        score = metrics.calmar_with_tail(equity, epochs.years_of(equity), TAIL_DAYS)
         if math.isnan(score) or equity.min() <= 0.0:
-            return WORST
+            return epochs.WORST
         share = min(trade_count / LEAST_TRADES, 1.0)
         gain = min(score, HIGHEST_SCORE) * share if score > 0.0 else score
         return (1.0 - share) - gain

@@ -4,13 +4,11 @@ import math
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from freqtrade.optimize.hyperopt import IHyperOptLoss
 from pandas import DataFrame
 
-from tradekit import metrics
+from tradekit import epochs, metrics
 
-WORST = 1e6
 EPOCHS = 100  # where the configuration does not say how many are tried
 
 
@@ -34,17 +32,11 @@ class DeflatedSharpeLoss(IHyperOptLoss):
     ) -> float:
         """Return the loss of one epoch; without trades, or with a ruined account, the worst."""
         if not trade_count:
-            return WORST
-        equity = metrics.daily_equity(
-            starting_balance,
-            results["close_date"].to_numpy(dtype="datetime64[s]").astype(np.int64),
-            results["profit_abs"].to_numpy(dtype=np.float64),
-            int(min_date.timestamp()),
-            int(max_date.timestamp()),
-        )
+            return epochs.WORST
+        equity = epochs.equity_of(results, starting_balance, min_date, max_date)
         returns = metrics.returns_of(equity)
         luck = metrics.expected_best_sharpe(
             int(config.get("epochs") or EPOCHS), 1.0 / max(len(returns) - 1, 1)
         )
         score = metrics.sharpe_score(returns, luck)
-        return WORST if math.isnan(score) or equity.min() <= 0.0 else -score
+        return epochs.WORST if math.isnan(score) or equity.min() <= 0.0 else -score

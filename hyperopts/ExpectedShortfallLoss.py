@@ -4,14 +4,12 @@ import math
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from freqtrade.optimize.hyperopt import IHyperOptLoss
 from pandas import DataFrame
 
-from tradekit import metrics
+from tradekit import epochs, metrics
 
 LEAST_TRADES = 30
-WORST = 1e6
 HIGHEST_SCORE = 1e3  # a record without any bad day has no finite one
 TAIL_FRAC = 0.05
 
@@ -35,18 +33,12 @@ class ExpectedShortfallLoss(IHyperOptLoss):
     ) -> float:
         """Return the loss of one epoch; without trades, or with a ruined account, the worst."""
         if trade_count < LEAST_TRADES:
-            return WORST
-        equity = metrics.daily_equity(
-            starting_balance,
-            results["close_date"].to_numpy(dtype="datetime64[s]").astype(np.int64),
-            results["profit_abs"].to_numpy(dtype=np.float64),
-            int(min_date.timestamp()),
-            int(max_date.timestamp()),
-        )
-        yearly = metrics.annual_return_frac(equity, (len(equity) - 1) / metrics.DAYS_PER_YEAR)
+            return epochs.WORST
+        equity = epochs.equity_of(results, starting_balance, min_date, max_date)
+        yearly = metrics.annual_return_frac(equity, epochs.years_of(equity))
         shortfall = max(metrics.cvar_frac(metrics.returns_of(equity), TAIL_FRAC), 0.0)
         if math.isnan(yearly) or equity.min() <= 0.0:
-            return WORST
+            return epochs.WORST
         if yearly <= 0.0:
             return -yearly * (1.0 + shortfall)
         return -min(yearly / shortfall if shortfall > 0.0 else math.inf, HIGHEST_SCORE)

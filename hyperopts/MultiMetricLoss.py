@@ -4,14 +4,12 @@ import math
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from freqtrade.optimize.hyperopt import IHyperOptLoss
 from pandas import DataFrame
 
-from tradekit import metrics
+from tradekit import epochs, metrics
 
 LEAST_TRADES = 50
-WORST = 1e6
 # What counts as good for each measure, and its weight. Beyond twice good nothing is gained.
 SCALES = {
     "sharpe": (2.0, 0.25),
@@ -41,17 +39,11 @@ class MultiMetricLoss(IHyperOptLoss):
     ) -> float:
         """Return the loss of one epoch; without trades, or with a ruined account, the worst."""
         if trade_count < LEAST_TRADES:
-            return WORST
-        equity = metrics.daily_equity(
-            starting_balance,
-            results["close_date"].to_numpy(dtype="datetime64[s]").astype(np.int64),
-            results["profit_abs"].to_numpy(dtype=np.float64),
-            int(min_date.timestamp()),
-            int(max_date.timestamp()),
-        )
+            return epochs.WORST
+        equity = epochs.equity_of(results, starting_balance, min_date, max_date)
         if equity.min() <= 0.0:
-            return WORST
-        returns, years = metrics.returns_of(equity), (len(equity) - 1) / metrics.DAYS_PER_YEAR
+            return epochs.WORST
+        returns, years = metrics.returns_of(equity), epochs.years_of(equity)
         measured = {
             "sharpe": metrics.sharpe(returns),
             "sortino": metrics.sortino(returns),
@@ -60,7 +52,7 @@ class MultiMetricLoss(IHyperOptLoss):
             "ulcer": -metrics.ulcer_frac(equity),
         }
         if any(math.isnan(value) for value in measured.values()):
-            return WORST
+            return epochs.WORST
         parts = (
             weight * min(max(measured[name] / good, -2.0), 2.0)
             for name, (good, weight) in SCALES.items()

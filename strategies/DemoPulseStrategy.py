@@ -33,9 +33,7 @@ class DemoPulseStrategy(PackStrategy):
         day_volatility = ind.volatility_frac(close, DAY) * np.sqrt(DAY)
         return {
             "pulse": ind.sma(close, 10),
-            "stop_dist_frac": stop,
-            "leverage_cap": self.leverage_column(day_volatility, 0.08, stop),
-            "risk_scale": np.ones(len(close)),
+            **self.risk_columns(candles, day_volatility, stop, np.ones(len(close))),
         }
 
     @staticmethod

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from freqtrade.strategy import DecimalParameter, IntParameter
 
+from tradekit import funding, guards, regime, risk
 from tradekit import indicators as ind
-from tradekit import regime, risk
-from tradekit.base import PackStrategy
+from tradekit.base import RISK_PLOTS, PackStrategy
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
 
@@ -24,7 +24,7 @@ class FuturesAIRiskStrategy(PackStrategy):
 
     # The slow average begins as a simple one; after 1800 candles less than 2 % of that is left.
     startup_candle_count = 1800
-    target_day_volatility_frac = 0.08
+    holding_hours = 35.0
     wild_risk = 0.5  # what the wild regime leaves of risk and leverage
 
     rsi_extreme = IntParameter(20, 40, default=30, space="buy")
@@ -43,21 +43,18 @@ class FuturesAIRiskStrategy(PackStrategy):
         "subplots": {
             "rsi": {"rsi": {"color": "#e76f51"}},
             "regime": {"regime_rule": {}, "regime_scale": {}},
-            "risk": {"stop_dist_frac": {}, "risk_scale": {}},
-            "leverage": {"leverage_cap": {}},
+            **RISK_PLOTS,
         },
     }
 
     @property
-    def protections(self) -> list[dict[str, object]]:
+    def protections(self) -> list[guards.Guard]:
         """Pause a pair after an exit, and everything after a run of stops or a deep drawdown."""
         return [
-            {"method": "CooldownPeriod", "stop_duration_candles": 2},
-            {"method": "StoplossGuard", "lookback_period_candles": DAY, "trade_limit": 6,
-             "stop_duration_candles": 4 * HOUR, "only_per_pair": False},
-            {"method": "MaxDrawdown", "lookback_period_candles": 7 * DAY, "trade_limit": 10,
-             "stop_duration_candles": DAY, "max_allowed_drawdown": 0.15},
-        ]  # fmt: skip
+            guards.cooldown(2),
+            guards.stops(6, within=DAY, pause=4 * HOUR),
+            guards.deep_drawdown(0.15, least_trades=10, within=7 * DAY, pause=DAY),
+        ]
 
     def columns(self, candles: Columns) -> dict[str, FloatArray]:
         """Return trend, bands, RSI and the risk columns."""
@@ -70,6 +67,7 @@ class FuturesAIRiskStrategy(PackStrategy):
         rules = regime.rule_regime(
             close, ind.efficiency_ratio(close, DAY), volatility, slow_volatility, DAY
         )
+        calm = risk.calm_scale(volatility, slow_volatility, 0.5)
         scale = self.regime_scale_column(candles, rules, self.wild_risk)
         return {
             "ema_fast": ind.ema(close, 150),
@@ -78,15 +76,7 @@ class FuturesAIRiskStrategy(PackStrategy):
             "band_mid": middle,
             "band_high": upper,
             "rsi": ind.rsi(close, 14),
-            "stop_dist_frac": stop,
-            "leverage_cap": self.leverage_column(
-                volatility * np.sqrt(DAY) / scale, self.target_day_volatility_frac, stop
-            ),
-            "risk_scale": self.risk_scale_column(
-                volatility * np.sqrt(DAY),
-                scale * risk.calm_scale(volatility, slow_volatility, 0.5),
-                stop,
-            ),
+            **self.risk_columns(candles, volatility * np.sqrt(DAY), stop, calm, scale),
             "regime_rule": rules.astype(np.float64),
             "regime_scale": scale,
         }
@@ -111,7 +101,8 @@ class FuturesAIRiskStrategy(PackStrategy):
         falling = c["ema_fast"] < c["ema_slow"] * (1.0 - gap)
         long = rising & ind.crossed_above(c["close"], c["band_mid"])
         short = falling & ind.crossed_below(c["close"], c["band_mid"])
-        return [Rule("long", "dip_regained", long), Rule("short", "rally_faded", short)]
+        rules = [Rule("long", "dip_regained", long), Rule("short", "rally_faded", short)]
+        return funding.bearable(rules, c)
 
     @staticmethod
     def exits(c: Columns, p: Parameters) -> list[Rule]:

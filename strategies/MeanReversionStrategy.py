@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 from freqtrade.strategy import DecimalParameter
 
+from tradekit import funding, guards, risk
 from tradekit import indicators as ind
-from tradekit import risk
-from tradekit.base import PackStrategy
+from tradekit.base import RISK_PLOTS, PackStrategy
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
 
@@ -22,7 +22,7 @@ class MeanReversionStrategy(PackStrategy):
 
     timeframe = "1h"
     startup_candle_count = 5 * DAY + 1
-    target_day_volatility_frac = 0.08
+    holding_hours = 16.5
     time_stop_candles = 2 * DAY
 
     entry_z = DecimalParameter(1.5, 3.0, default=2.0, decimals=1, space="buy")
@@ -34,19 +34,17 @@ class MeanReversionStrategy(PackStrategy):
         "subplots": {
             "distance": {"z": {"color": "#e76f51"}},
             "efficiency": {"efficiency": {"color": "#2a9d8f"}},
-            "risk": {"stop_dist_frac": {}, "risk_scale": {}},
-            "leverage": {"leverage_cap": {}},
+            **RISK_PLOTS,
         },
     }
 
     @property
-    def protections(self) -> list[dict[str, object]]:
+    def protections(self) -> list[guards.Guard]:
         """Pause a pair after an exit, and everything after a run of stops: the range is over."""
         return [
-            {"method": "CooldownPeriod", "stop_duration_candles": 2},
-            {"method": "StoplossGuard", "lookback_period_candles": 2 * DAY, "trade_limit": 4,
-             "stop_duration_candles": DAY, "only_per_pair": False},
-        ]  # fmt: skip
+            guards.cooldown(2),
+            guards.stops(4, within=2 * DAY, pause=DAY),
+        ]
 
     def columns(self, candles: Columns) -> dict[str, FloatArray]:
         """Return distance from the mean, efficiency and the risk columns; finite memory."""
@@ -61,11 +59,7 @@ class MeanReversionStrategy(PackStrategy):
             # a deviation of the last digit only is none
             "z": ind.ratio(close - mean, np.where(above - mean > 1e-9 * mean, above - mean, 0.0)),
             "efficiency": ind.efficiency_ratio(close, 2 * DAY),
-            "stop_dist_frac": stop,
-            "leverage_cap": self.leverage_column(
-                volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
-            ),
-            "risk_scale": self.risk_scale_column(volatility * np.sqrt(DAY), calm, stop),
+            **self.risk_columns(candles, volatility * np.sqrt(DAY), stop, calm),
         }
 
     @staticmethod
@@ -83,7 +77,8 @@ class MeanReversionStrategy(PackStrategy):
         far, before = p["entry_z"], ind.shifted(c["z"], 1)
         long = (before < -far) & (c["z"] > before) & (c["z"] < p["exit_z"])
         short = (before > far) & (c["z"] < before) & (c["z"] > -p["exit_z"])
-        return [Rule("long", "range_low_turned", long), Rule("short", "range_high_turned", short)]
+        rules = [Rule("long", "range_low_turned", long), Rule("short", "range_high_turned", short)]
+        return funding.bearable(rules, c)
 
     @staticmethod
     def exits(c: Columns, p: Parameters) -> list[Rule]:

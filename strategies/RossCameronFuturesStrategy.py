@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 from freqtrade.strategy import DecimalParameter, IntParameter
 
+from tradekit import funding, guards, risk
 from tradekit import indicators as ind
-from tradekit import risk
-from tradekit.base import PackStrategy
+from tradekit.base import RISK_PLOTS, PackStrategy
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
 
@@ -19,7 +19,7 @@ class RossCameronFuturesStrategy(PackStrategy):
     """Cameron's bull flag, mirrored for shorts, on contracts that trade around the clock."""
 
     startup_candle_count = 2 * DAY + 1
-    target_day_volatility_frac = 0.08
+    holding_hours = 1.1
     # What does not move at once was no momentum.
     time_stop_candles = 2 * HOUR
     time_stop_least_r = 0.5
@@ -36,19 +36,17 @@ class RossCameronFuturesStrategy(PackStrategy):
         "subplots": {
             "rsi": {"rsi": {"color": "#e76f51"}},
             "volume": {"volume_ratio": {"color": "#2a9d8f"}},
-            "risk": {"stop_dist_frac": {}, "risk_scale": {}},
-            "leverage": {"leverage_cap": {}},
+            **RISK_PLOTS,
         },
     }
 
     @property
-    def protections(self) -> list[dict[str, object]]:
+    def protections(self) -> list[guards.Guard]:
         """Pause a pair after an exit; three stops in half a day end the day's trading."""
         return [
-            {"method": "CooldownPeriod", "stop_duration_candles": 3},
-            {"method": "StoplossGuard", "lookback_period_candles": 12 * HOUR, "trade_limit": 3,
-             "stop_duration_candles": 12 * HOUR, "only_per_pair": False},
-        ]  # fmt: skip
+            guards.cooldown(3),
+            guards.stops(3, within=12 * HOUR, pause=12 * HOUR),
+        ]
 
     def columns(self, candles: Columns) -> dict[str, FloatArray]:
         """Return averages, RSI, volume against the day's, and the risk columns."""
@@ -62,11 +60,7 @@ class RossCameronFuturesStrategy(PackStrategy):
             "ema_slow": ind.ema(close, 20),
             "rsi": ind.rsi(close, 14),
             "volume_ratio": ind.relative_volume(candles["volume"], DAY),
-            "stop_dist_frac": stop,
-            "leverage_cap": self.leverage_column(
-                volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
-            ),
-            "risk_scale": self.risk_scale_column(volatility * np.sqrt(DAY), calm, stop),
+            **self.risk_columns(candles, volatility * np.sqrt(DAY), stop, calm),
         }
 
     @staticmethod
@@ -88,7 +82,8 @@ class RossCameronFuturesStrategy(PackStrategy):
         falling = (c["ema_fast"] < c["ema_slow"]) & (c["high"] < c["ema_slow"]) & (c["rsi"] > 15)
         long = rising & fell & (c["close"] > ind.shifted(c["high"], 1))
         short = falling & rose & (c["close"] < ind.shifted(c["low"], 1))
-        return [Rule("long", "flag_up", long), Rule("short", "flag_down", short)]
+        rules = [Rule("long", "flag_up", long), Rule("short", "flag_down", short)]
+        return funding.bearable(rules, c)
 
     @staticmethod
     def exits(c: Columns, p: Parameters) -> list[Rule]:

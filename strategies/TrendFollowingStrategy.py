@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 from freqtrade.strategy import CategoricalParameter, DecimalParameter
 
+from tradekit import funding, guards, risk
 from tradekit import indicators as ind
-from tradekit import risk
-from tradekit.base import PackStrategy
+from tradekit.base import RISK_PLOTS, PackStrategy
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
 
@@ -19,7 +19,7 @@ class TrendFollowingStrategy(PackStrategy):
     """Channel breakout in the manner of Donchian and the Turtles, on the time scale of days."""
 
     startup_candle_count = 3 * DAY + 1
-    target_day_volatility_frac = 0.08
+    holding_hours = 29.0
 
     breakout_hours = CategoricalParameter([24, 48, 72], default=72, space="buy")
     trend_gap_frac = DecimalParameter(0.0, 0.03, default=0.0, decimals=3, space="buy")
@@ -32,21 +32,18 @@ class TrendFollowingStrategy(PackStrategy):
             "trend": {"color": "#457b9d"},
         },
         "subplots": {
-            "risk": {"stop_dist_frac": {}, "risk_scale": {}},
-            "leverage": {"leverage_cap": {}},
+            **RISK_PLOTS,
         },
     }
 
     @property
-    def protections(self) -> list[dict[str, object]]:
+    def protections(self) -> list[guards.Guard]:
         """Pause a pair after an exit, and everything after a run of stops or a deep drawdown."""
         return [
-            {"method": "CooldownPeriod", "stop_duration_candles": 2},
-            {"method": "StoplossGuard", "lookback_period_candles": DAY, "trade_limit": 6,
-             "stop_duration_candles": 4 * HOUR, "only_per_pair": False},
-            {"method": "MaxDrawdown", "lookback_period_candles": 7 * DAY, "trade_limit": 10,
-             "stop_duration_candles": DAY, "max_allowed_drawdown": 0.15},
-        ]  # fmt: skip
+            guards.cooldown(2),
+            guards.stops(6, within=DAY, pause=4 * HOUR),
+            guards.deep_drawdown(0.15, least_trades=10, within=7 * DAY, pause=DAY),
+        ]
 
     def columns(self, candles: Columns) -> dict[str, FloatArray]:
         """Return channels, trend and risk columns; none remembers more than three days."""
@@ -54,16 +51,10 @@ class TrendFollowingStrategy(PackStrategy):
         day_range = ind.mean_range_frac(high, low, close, DAY)
         stop = risk.stop_distance(day_range, 8.0, self.least_stop_frac, self.most_stop_frac)
         volatility = ind.volatility_frac(close, DAY)
-        slow_volatility = ind.volatility_frac(close, 3 * DAY)
+        calm = risk.calm_scale(volatility, ind.volatility_frac(close, 3 * DAY), 0.5)
         made = {
             "trend": ind.sma(close, 2 * DAY),
-            "stop_dist_frac": stop,
-            "leverage_cap": self.leverage_column(
-                volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
-            ),
-            "risk_scale": self.risk_scale_column(
-                volatility * np.sqrt(DAY), risk.calm_scale(volatility, slow_volatility, 0.5), stop
-            ),
+            **self.risk_columns(candles, volatility * np.sqrt(DAY), stop, calm),
         }
         for hours in sorted({*self.breakout_hours.opt_range, *self.exit_hours.opt_range}):
             made[f"high_{hours}h"] = ind.prior_high(high, hours * HOUR)
@@ -76,7 +67,8 @@ class TrendFollowingStrategy(PackStrategy):
         hours, gap = p["breakout_hours"], p["trend_gap_frac"]
         up = (c["close"] > c[f"high_{hours}h"]) & (c["close"] > c["trend"] * (1.0 + gap))
         down = (c["close"] < c[f"low_{hours}h"]) & (c["close"] < c["trend"] * (1.0 - gap))
-        return [Rule("long", "channel_break_up", up), Rule("short", "channel_break_down", down)]
+        rules = [Rule("long", "channel_break_up", up), Rule("short", "channel_break_down", down)]
+        return funding.bearable(rules, c)
 
     @staticmethod
     def ablated(c: Columns, p: Parameters) -> list[Rule]:
@@ -84,7 +76,8 @@ class TrendFollowingStrategy(PackStrategy):
         gap = p["trend_gap_frac"]
         up = ind.crossed_above(c["close"], c["trend"] * (1.0 + gap))
         down = ind.crossed_below(c["close"], c["trend"] * (1.0 - gap))
-        return [Rule("long", "average_crossed", up), Rule("short", "average_crossed", down)]
+        rules = [Rule("long", "average_crossed", up), Rule("short", "average_crossed", down)]
+        return funding.bearable(rules, c)
 
     @staticmethod
     def exits(c: Columns, p: Parameters) -> list[Rule]:

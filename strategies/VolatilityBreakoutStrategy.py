@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 from freqtrade.strategy import DecimalParameter, IntParameter
 
+from tradekit import funding, guards, risk
 from tradekit import indicators as ind
-from tradekit import risk
-from tradekit.base import PackStrategy
+from tradekit.base import RISK_PLOTS, PackStrategy
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
 
@@ -20,7 +20,7 @@ class VolatilityBreakoutStrategy(PackStrategy):
 
     timeframe = "15m"
     startup_candle_count = 6 * DAY + 1
-    target_day_volatility_frac = 0.08
+    holding_hours = 14.0
 
     squeeze = DecimalParameter(0.4, 1.0, default=0.7, decimals=2, space="buy")
     squeeze_candles = IntParameter(4, 48, default=24, space="buy")
@@ -36,19 +36,17 @@ class VolatilityBreakoutStrategy(PackStrategy):
         "subplots": {
             "width": {"relative_width": {"color": "#e76f51"}},
             "volume": {"volume_ratio": {"color": "#2a9d8f"}},
-            "risk": {"stop_dist_frac": {}, "risk_scale": {}},
-            "leverage": {"leverage_cap": {}},
+            **RISK_PLOTS,
         },
     }
 
     @property
-    def protections(self) -> list[dict[str, object]]:
+    def protections(self) -> list[guards.Guard]:
         """Pause a pair after an exit, and everything after a run of false breakouts."""
         return [
-            {"method": "CooldownPeriod", "stop_duration_candles": 2},
-            {"method": "StoplossGuard", "lookback_period_candles": DAY, "trade_limit": 5,
-             "stop_duration_candles": 4 * HOUR, "only_per_pair": False},
-        ]  # fmt: skip
+            guards.cooldown(2),
+            guards.stops(5, within=DAY, pause=4 * HOUR),
+        ]
 
     def columns(self, candles: Columns) -> dict[str, FloatArray]:
         """Return bands, their width against its own past, volume and the risk columns."""
@@ -67,11 +65,7 @@ class VolatilityBreakoutStrategy(PackStrategy):
             "band_high": upper,
             "relative_width": ind.ratio(width, usual),
             "volume_ratio": ind.relative_volume(candles["volume"], DAY),
-            "stop_dist_frac": stop,
-            "leverage_cap": self.leverage_column(
-                volatility * np.sqrt(DAY), self.target_day_volatility_frac, stop
-            ),
-            "risk_scale": self.risk_scale_column(volatility * np.sqrt(DAY), calm, stop),
+            **self.risk_columns(candles, volatility * np.sqrt(DAY), stop, calm),
         }
 
     @staticmethod
@@ -87,10 +81,11 @@ class VolatilityBreakoutStrategy(PackStrategy):
     def ablated(c: Columns, p: Parameters) -> list[Rule]:
         """Return the entries without the defining condition: any close outside the bands."""
         busy = c["volume_ratio"] > p["relative_volume"]
-        return [
+        rules = [
             Rule("long", "calm_left_upwards", busy & ind.crossed_above(c["close"], c["band_high"])),
             Rule("short", "calm_left_downwards", busy & ind.crossed_below(c["close"], c["band_low"])),
         ]  # fmt: skip
+        return funding.bearable(rules, c)
 
     @staticmethod
     def exits(c: Columns, p: Parameters) -> list[Rule]:

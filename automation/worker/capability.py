@@ -73,7 +73,7 @@ PACK_PARTS = (
     "_trade_stop",
 )
 # Fingerprints of forms that read differently and do the same.
-PACK_FORMS = frozenset({"312dd9cd05048e7e"})
+PACK_FORMS = frozenset({"2c19418115109b71"})
 PACK_SIGNALS = ("populate_entry_trend", "populate_exit_trend", "parameter_values")
 PACK_SIGNALS_FORM = "07cfdf38e2289a30"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from freqtrade.enums import RunMode
+from freqtrade.enums import CandleType, RunMode
 from freqtrade.exceptions import ConfigurationError, ExchangeError
 from freqtrade.exchange import timeframe_to_minutes, timeframe_to_prev_date
 from freqtrade.persistence import Trade
@@ -27,7 +27,8 @@ from freqtrade.strategy import IStrategy
 from freqtrade.strategy.parameters import BaseParameter
 from pandas import DataFrame
 
-from tradekit import execution, exposure, ladder, regime, risk, signals, sizing, tails
+from tradekit import edge as edges
+from tradekit import execution, exposure, funding, ladder, regime, risk, signals, sizing, tails
 from tradekit import indicators as ind
 from tradekit.indicators import Columns, FloatArray
 from tradekit.profiles import profile_of
@@ -38,8 +39,17 @@ Seconds = np.ndarray[Any, np.dtype[np.int64]]
 CANDLE_COLUMNS = ("open", "high", "low", "close", "volume")
 STOP_KEY = "stop_dist_frac"
 PLAN_KEY = "planned_stake"
+SIZING_KEY = "sizing"
 LADDER_KEY = "drawdown_ladder"
 BOOK_LEVELS = 20
+SECONDS = "datetime64[s]"
+# What a strategy's `plot_config` shows of its risk.
+RISK_PLOTS: dict[str, dict[str, dict[str, str]]] = {
+    "risk": {"stop_dist_frac": {}, "risk_scale": {}},
+    "risk_parts": {"calm_scale": {}, "var_scale": {}, "kelly_scale": {}},
+    "leverage": {"leverage_cap": {}},
+    "funding": {"funding_long_r": {}, "funding_short_r": {}},
+}
 
 
 class PackStrategy(IStrategy):
@@ -71,6 +81,10 @@ class PackStrategy(IStrategy):
     cost_frac = 0.0012  # two taker fees of 5 bps and 2 bps of slippage
     liquidation_margin_frac = 0.5
     assumed_maintenance_frac = 0.025
+    target_day_volatility_frac = 0.08  # that leverage scales every market to
+    edge: edges.Edge | None = None  # as measured after the parameters were chosen; None: not yet
+    kelly_part = 0.25
+    holding_hours = 24.0  # of a usual trade, for the funding it is expected to pay
     trail_after_r = math.inf
     trail_dist_r = 1.0
     stale_after_candles = 3
@@ -87,8 +101,14 @@ class PackStrategy(IStrategy):
         super().__init__(config)
         try:
             self.profile = profile_of(config)
+            self.edge = edges.edge_of(config, self.edge)
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
+        if edges.is_spent(self.edge):
+            logger.warning(
+                "%s: no edge was measured (%s), so Kelly allows no entry from then on; another one "
+                "or null can be given as freqfleet.edge", type(self).__name__, self.edge,
+            )  # fmt: skip
         self.risk_per_trade_frac = self.profile.risk_per_trade_frac * self.risk_share
         self.highest_leverage = min(self.highest_leverage, self.profile.highest_leverage)
         declared = ((name, getattr(type(self), name, None)) for name in dir(type(self)))
@@ -99,6 +119,8 @@ class PackStrategy(IStrategy):
         self._trade_stops: dict[int, float] = {}
         self._planned_stakes: dict[str, float] = {}
         self._trade_plans: dict[int, float] = {}
+        self._breakdowns: dict[str, dict[str, Any]] = {}
+        self._settled: dict[str, tuple[FloatArray, FloatArray]] = {}
         self._marks: dict[str, tuple[Seconds, FloatArray]] = {}
         self._regime: regime.Parameters | None = None
         self._ladder = ladder.START
@@ -109,7 +131,8 @@ class PackStrategy(IStrategy):
     def columns(self, candles: Columns) -> dict[str, FloatArray]:
         """Return the columns made from the candles; row t uses rows ≤ t.
 
-        `candles` holds open, high, low, close, volume and `opened_s`, the second of the opening.
+        `candles` holds open, high, low, close, volume, `opened_s` (the second of the opening) and
+        `funding_day_frac` (what longs paid in the day before; NaN where that is not known).
         """
 
     @staticmethod
@@ -129,13 +152,22 @@ class PackStrategy(IStrategy):
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Add the strategy's columns, and remember the closes that open trades are valued by."""
         candles = _arrays(dataframe, CANDLE_COLUMNS)
-        opened_s = dataframe["date"].to_numpy(dtype="datetime64[s]").astype(np.int64)
-        self._marks[metadata.get("pair", "")] = (opened_s, candles["close"])
+        opened_s = dataframe["date"].to_numpy(dtype=SECONDS).astype(np.int64)
+        pair = metadata.get("pair", "")
+        self._marks[pair] = (opened_s, candles["close"])
         candles["opened_s"] = opened_s.astype(np.float64)
+        candles["funding_day_frac"] = funding.day_rate(candles["opened_s"], *self._funding(pair))
         made = self.columns(candles)
         if self.position_adjustment_enable:
             made["quote_volume"] = ind.sma(candles["close"] * candles["volume"], 12)
         return dataframe.assign(**made)
+
+    def informative_pairs(self) -> list[tuple[str, str, CandleType]]:
+        """Ask for the funding rates of every pair; a running bot fetches what is asked for here."""
+        if self.config.get("trading_mode") != "futures" or getattr(self, "dp", None) is None:
+            return []
+        timeframe = self.dp.get_funding_rate_timeframe()
+        return [(pair, timeframe, CandleType.FUNDING_RATE) for pair in self.dp.current_whitelist()]
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Add enter_long, enter_short and enter_tag on the rows that may be traded."""
@@ -213,6 +245,18 @@ class PackStrategy(IStrategy):
             wanted, notional_room / leverage, loss_room / ((stop + self.cost_frac) * leverage)
         )
         stake = sizing.entry_stake(capped, proposed_stake, min_stake or 0.0, max_stake)
+        self._explain(
+            pair,
+            current_time,
+            {
+                "exposure": notional_room / leverage,
+                "open risk": loss_room / ((stop + self.cost_frac) * leverage),
+                "Freqtrade's proposal": proposed_stake,
+                "exchange maximum": max_stake,
+            },
+            sizing.risk_stake(equity, self.risk_per_trade_frac, stop, self.cost_frac, leverage),
+            min_stake or 0.0,
+        )
         return self._first_slice(pair, current_time, stake, leverage, min_stake or 0.0)
 
     def confirm_trade_entry(  # noqa: PLR0917
@@ -390,24 +434,22 @@ class PackStrategy(IStrategy):
         if self._ladder[1] != before[1] and self.config.get("runmode") != RunMode.HYPEROPT:
             logger.info("Drawdown ladder at %s: %s", current_time, ladder.stored(self._ladder))
 
-    def leverage_column(
-        self, volatility_day_frac: FloatArray, target: float, stop: FloatArray
-    ) -> FloatArray:
-        """Return the leverage cap per row: by daily volatility, and with liquidation past the stop."""
-        cap = risk.volatility_leverage_cap(volatility_day_frac, target, self.highest_leverage)
-        safe = risk.safe_leverage_column(
-            stop, self.assumed_maintenance_frac, self.liquidation_margin_frac
-        )
-        return np.minimum(cap, safe)
+    def risk_columns(
+        self,
+        candles: Columns,
+        volatility_day_frac: FloatArray,
+        stop: FloatArray,
+        calm: FloatArray,
+        regime_scale: FloatArray | float = 1.0,
+    ) -> dict[str, FloatArray]:
+        """Return the columns that size, leverage and funding follow from.
 
-    def risk_scale_column(
-        self, volatility_day_frac: FloatArray, calm: FloatArray, stop: FloatArray
-    ) -> FloatArray:
-        """Return the risk scale per row: `calm`, and less where a day's VaR (99 %) asks for it.
-
-        Normal VaR of the day's volatility, mean zero: it forgets after its window, which an
-        exponential average would not within a start-up period.
+        `risk_scale` is the smallest of three, which stand beside it: what the market's calm and its
+        regime leave; what a day's VaR (99 %, normal, mean zero: it forgets after its window, which
+        an exponential average would not within a start-up period) leaves; and the fraction of
+        Kelly, scaled by calm and regime too. Row by row, NaN in, NaN out.
         """
+        calm = calm * regime_scale
         within = risk.var_scale(
             tails.NORMAL_99 * volatility_day_frac,
             self.profile.var_frac,
@@ -415,7 +457,30 @@ class PackStrategy(IStrategy):
             self.cost_frac,
             self.risk_per_trade_frac,
         )
-        return np.minimum(calm, within)
+        kelly = calm * edges.kelly_scale(
+            candles["opened_s"], self.edge, self.kelly_part, self.risk_per_trade_frac
+        )
+        day_frac = candles["funding_day_frac"]
+        return {
+            "stop_dist_frac": stop,
+            "leverage_cap": self._leverage_column(volatility_day_frac / regime_scale, stop),
+            "risk_scale": np.minimum(np.minimum(calm, within), kelly),
+            "calm_scale": calm,
+            "var_scale": within,
+            "kelly_scale": kelly,
+            "funding_long_r": funding.burden_r(day_frac, self.holding_hours, stop, False),
+            "funding_short_r": funding.burden_r(day_frac, self.holding_hours, stop, True),
+        }
+
+    def _leverage_column(self, volatility_day_frac: FloatArray, stop: FloatArray) -> FloatArray:
+        """Return the leverage cap per row: by daily volatility, and with liquidation past the stop."""
+        cap = risk.volatility_leverage_cap(
+            volatility_day_frac, self.target_day_volatility_frac, self.highest_leverage
+        )
+        safe = risk.safe_leverage_column(
+            stop, self.assumed_maintenance_frac, self.liquidation_margin_frac
+        )
+        return np.minimum(cap, safe)
 
     def regime_scale_column(
         self, candles: Columns, rules: np.ndarray[Any, np.dtype[np.int64]], lowest: float
@@ -441,6 +506,65 @@ class PackStrategy(IStrategy):
         returns = regime.standardised_returns(close, self._regime.slow_candles)
         wild = regime.wild_probability(returns, candles["opened_s"], self._regime)
         return regime.wild_scale(wild, lowest)
+
+    def _funding(self, pair: str) -> tuple[FloatArray, FloatArray]:
+        """Return seconds and rates of the pair's settlements; none where there is no data.
+
+        A backtest's do not change and are read once.
+        """
+        lives = self._outlives_process()
+        if getattr(self, "dp", None) is None or self.config.get("trading_mode") != "futures":
+            return _NO_RATES
+        if lives or pair not in self._settled:
+            frame = self.dp.get_pair_dataframe(
+                pair, self.dp.get_funding_rate_timeframe(), CandleType.FUNDING_RATE
+            )
+            known = "funding_rate" in frame.columns
+            self._settled[pair] = (
+                (
+                    frame["date"].to_numpy(dtype=SECONDS).astype(np.float64),
+                    frame["funding_rate"].to_numpy(dtype=np.float64),
+                )
+                if known
+                else _NO_RATES
+            )
+        return self._settled[pair]
+
+    def _explain(
+        self,
+        pair: str,
+        now: datetime,
+        stakes: dict[str, float],
+        whole_risk: float,
+        min_stake: float,
+    ) -> None:
+        """Tell which constraint bound the stake: log, and the trade's custom data in a running bot.
+
+        `whole_risk` is the stake of the whole risk per trade, of which the columns leave parts.
+        """
+        lives = self._outlives_process()
+        if not lives and not logger.isEnabledFor(logging.DEBUG):
+            return
+        rung = ladder.rung_scale(ladder.worst_rung(self._ladder))
+        named = {
+            "risk per trade": "calm_scale",
+            "Kelly": "kelly_scale",
+            "value at risk": "var_scale",
+        }
+        parts = {
+            name: whole_risk * rung * self._signal_number(pair, now, column)
+            for name, column in named.items()
+        }
+        if math.isnan(parts["risk per trade"]):  # a strategy that gives `risk_scale` alone
+            parts = {"risk per trade": whole_risk * self._signal_risk(pair, now)[2] * rung}
+        all_stakes = {**parts, **stakes}
+        bound, stake = sizing.binding_constraint(all_stakes, min_stake)
+        told = {name: round(amount, 2) for name, amount in all_stakes.items()}
+        self._breakdowns[pair] = {"bound_by": bound, "stake": round(stake, 2), "stakes": told}
+        logger.log(
+            logging.INFO if lives else logging.DEBUG,
+            "Stake of %s: %.2f, bound by %s; %s", pair, stake, bound, told,
+        )  # fmt: skip
 
     def _equity(self, wallets: Any, now_s: float) -> float:
         """Return what the account is worth: the wallet, and every open trade at its last close."""
@@ -598,6 +722,7 @@ class PackStrategy(IStrategy):
             stop = self._trade_stops[trade.id] = self._confirmed_stops.pop(pair)
             if self._outlives_process():
                 trade.set_custom_data(STOP_KEY, stop)
+                trade.set_custom_data(SIZING_KEY, self._breakdowns.pop(pair, {}))
         elif trade.id not in self._trade_stops:
             self._trade_stops[trade.id] = self._recovered_stop(pair, trade)
         return self._trade_stops[trade.id]
@@ -619,6 +744,7 @@ class PackStrategy(IStrategy):
         return self.config.get("runmode") in (RunMode.DRY_RUN, RunMode.LIVE)
 
 
+_NO_RATES: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
 _NO_MARKS: tuple[Seconds, FloatArray] = (np.empty(0, dtype=np.int64), np.empty(0))
 
 

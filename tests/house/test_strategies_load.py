@@ -83,7 +83,16 @@ def test_one_class_per_file_named_as_its_file(folder):
 
 
 def test_the_kit_needs_only_what_the_stock_image_has():
-    standard = {"math", "collections", "typing", "statistics", "json", "hashlib", "itertools"}
+    standard = {
+        "math",
+        "collections",
+        "typing",
+        "statistics",
+        "json",
+        "hashlib",
+        "itertools",
+        "datetime",
+    }
     allowed = {"numpy", "pandas", "talib", "tradekit"} | standard
     allowed_in_base = allowed | {"freqtrade", "pathlib", "abc", "logging", "datetime", "time"}
     for path in (ROOT / "strategies" / "tradekit").glob("*.py"):
