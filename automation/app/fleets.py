@@ -36,20 +36,30 @@ Tell = Callable[[FleetStatus, Sequence[str]], None]
 SIGN_EVERY_S = 60.0
 
 
-def read_fleet(path: Path | None, *, data: Path | None = None, at: datetime | None = None) -> Fleet:
+def read_fleet(
+    path: Path | None,
+    *,
+    data: Path | None = None,
+    at: datetime | None = None,
+    speed: float | None = None,
+) -> Fleet:
     """Read a fleet file (the demo's without one), with another market laid over it if asked.
 
     Raises ConfigError for all that is wrong with it.
     """
     fleet = load_fleet(path or configs() / "fleet.yaml")
-    if data is None and at is None:
+    if data is None and at is None and speed is None:
         return fleet
     if fleet.exchange.venue is not Venue.SIMULATOR:
-        cure = "leave --data and --at out, or set venue: simulator"
+        cure = "leave --data, --at and --speed out, or set venue: simulator"
         raise ConfigError("this fleet trades at Binance, not on a simulator", cure=cure)
     settings = fleet.exchange.simulator
     changed = settings.model_copy(
-        update={"data": data.resolve() if data else settings.data, "at": at or settings.at}
+        update={
+            "data": data.resolve() if data else settings.data,
+            "at": at or settings.at,
+            "speed": settings.speed if speed is None else speed,
+        }
     )
     exchange = fleet.exchange.model_copy(update={"simulator": changed})
     return fleet.model_copy(update={"exchange": exchange})

@@ -68,6 +68,10 @@ def up(
     at: Annotated[
         str | None, typer.Option(metavar="INSTANT", help="Instant in the data that becomes now.")
     ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Let market and bots live X times as fast as the clock."),
+    ] = None,
     alerts: Annotated[
         Path | None, typer.Option(help="Alerts file; without it configs/alerts.yaml.")
     ] = None,
@@ -78,7 +82,7 @@ def up(
     """
     from automation.app import fleets
 
-    fleet = fleets.read_fleet(config, data=data, at=instant(at, "--at"))
+    fleet = fleets.read_fleet(config, data=data, at=instant(at, "--at"), speed=speed)
     question = fleets.question_before_live(fleet, has_live_option=live)
     if question is not None:
         fleets.confirm(fleet, _ask_live(question))

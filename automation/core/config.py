@@ -71,6 +71,12 @@ class SimulatorSettings(Strict):
         None, description="Instant in the data that becomes now; without it data keep their dates."
     )
     seed: int = Field(1, ge=0, description="Seed of the synthetic market.")
+    speed: float = Field(
+        1.0,
+        ge=1,
+        le=100,
+        description="How many times as fast as the clock the market and its bots live.",
+    )
     port: Port | None = Field(None, description="TCP port on loopback; without it a free one.")
 
 

@@ -324,3 +324,7 @@ class FleetStatus(BaseModel):
     dependencies: dict[Dependency, str] = Field(
         {}, description="What all bots lean on and fails now, with the reason."
     )
+    market_at: datetime | None = Field(
+        None, description="The market's time then, where it is not the clock's."
+    )
+    speed: float = Field(1.0, description="How many times as fast as the clock the market runs.")

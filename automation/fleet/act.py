@@ -70,7 +70,8 @@ def connect(hands: Hands, unit: Unit) -> None:
         config = client_config(hands.site().home)
         unit.probe = SimulatorProbe(simulator, hands.clock, config.exists)
     else:
-        unit.client = HttpBotApi(hands.session, unit.access, timeout_s)
+        bot, fast = HttpBotApi(hands.session, unit.access, timeout_s), hands.site().fast
+        unit.client = bot if fast is None else fast.in_real_time(unit.name, bot)
         unit.probe = BotProbe(unit.client, hands.clock, hands.timing)
     hands.watch(unit)
 

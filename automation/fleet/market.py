@@ -14,6 +14,7 @@ from automation.core.config import SimulatorSettings
 from automation.core.errors import TransientError
 from automation.core.model import SIMULATOR
 from automation.core.seams import Launch
+from automation.fleet import fastforward
 from automation.fleet.home import Home, make_private, read_json, write_json
 from automation.fleet.site import Site, environment
 
@@ -28,7 +29,7 @@ def render_simulator(site: Site, port: int, clock: Clock) -> Launch:
     argv += ["--port", str(port), "--seed", str(settings.seed)]
     if settings.data is not None:
         argv += ["--data", str(site.root / settings.data.expanduser())]
-    if settings.at is not None:
+    if settings.at is not None and site.fast is None:  # else its clock says so
         argv += ["--at", _instant(site.home, settings, clock).isoformat()]
     mark = str(client_config(site.home))
     argv += ["--write-config", mark]
@@ -62,6 +63,7 @@ def read_exchange_section(home: Home) -> dict[str, Any]:
 def forget(home: Home) -> None:
     """Let the next simulator begin its market anew."""
     (home.unit(SIMULATOR) / "market.json").unlink(missing_ok=True)
+    fastforward.forget(home)
 
 
 def _instant(home: Home, settings: SimulatorSettings, clock: Clock) -> datetime:

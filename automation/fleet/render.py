@@ -169,7 +169,8 @@ def database(site: Site, bot: Bot) -> Path:
     """
     if bot.database is not None:
         return site.root / bot.database.expanduser()
-    return site.home.unit(bot.name) / f"trades.{site.fleet.exchange.venue}.{bot.mode}.sqlite"
+    run = f".{site.fast.run}" if site.fast else ""  # another run's trades are of another time
+    return site.home.unit(bot.name) / f"trades.{site.fleet.exchange.venue}.{bot.mode}{run}.sqlite"
 
 
 def log_path(home: Home, bot: str) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.core.config import Bot, Fleet
+from automation.fleet.fastforward import FastForward
 from automation.fleet.home import Home
 
 ExchangeSection = Callable[[Bot, str], Mapping[str, Any]]
@@ -27,6 +28,7 @@ class Site:
     exchange_section: ExchangeSection | None = None
     simulator_url: str = ""
     ports: tuple[int, ...] = ()  # of all bots, for CORS
+    fast: FastForward | None = None  # the clock of a fast market
 
     @property
     def strategies(self) -> Path:
@@ -50,6 +52,8 @@ def environment(site: Site) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("FREQTRADE__") and name not in secret_names
     }
+    if site.fast is not None:
+        env |= site.fast.environment
     inherited = env.get("PYTHONPATH")
     env["COLUMNS"] = "10000"  # else Freqtrade wraps what it says, and its last words with it
     env["PYTHONPATH"] = os.pathsep.join([str(site.strategies), *([inherited] if inherited else [])])

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -38,6 +39,7 @@ from automation.fleet.botapi import close_session, open_session
 from automation.fleet.chronicle import Chronicle, Posted, bot_of, display
 from automation.fleet.control import ControlServer
 from automation.fleet.decide import decide
+from automation.fleet.fastforward import fast_forward, refuse_other_time
 from automation.fleet.home import Home, read_json, write_json
 from automation.fleet.live import live_bots, refuse_unconfirmed
 from automation.fleet.lock import SupervisorLock
@@ -46,7 +48,7 @@ from automation.fleet.memory import forget_failures, forget_stops, write_memory,
 from automation.fleet.observe import Observer
 from automation.fleet.operator import Operator
 from automation.fleet.preflight import refuse_faults
-from automation.fleet.process import ProcessRunner
+from automation.fleet.process import ProcessRunner, living
 from automation.fleet.restarts import remember_failure
 from automation.fleet.site import ExchangeSection, Site
 from automation.fleet.statuses import fleet_status
@@ -93,6 +95,7 @@ class Supervisor:
         self._rotate_due_s = 0.0
         self._saved: dict[str, RestartMemory] = {}
         self._hands: Hands | None = None
+        self._fast = fast_forward(fleet, self.home, self._chronicle, self._clock)
 
     async def run(self, watch: Watch | None = None, *, handle_signals: bool = True) -> None:
         """Supervise until the fleet was taken down; `watch` is told the status each tick.
@@ -129,7 +132,11 @@ class Supervisor:
         """Tell how the fleet is now."""
         urls = {unit.name: unit.access.url for unit in self._units.values()}
         wishes = {unit.name: self._wish_of(unit) for unit in self._units.values()}
-        return fleet_status(self.fleet, self._snapshot(), urls, wishes)
+        status = fleet_status(self.fleet, self._snapshot(), urls, wishes)
+        if self._fast is None:
+            return status
+        market_at = datetime.fromtimestamp(self._fast.market_now_s(), UTC)
+        return status.model_copy(update={"market_at": market_at, "speed": self._fast.tempo.speed})
 
     async def _take_charge(
         self,
@@ -140,6 +147,7 @@ class Supervisor:
     ) -> None:
         now_s = self._clock.monotonic()
         self._units = crew.make_units(self.fleet, self.home, self._timing, now_s)
+        self._open_clock()
         observer = self._make_observer(session)
         self._runner.when_one_ends(self._wake.set)
         adopted = await observer.adopt()
@@ -150,6 +158,13 @@ class Supervisor:
             with _signals(self.go_down) if handle_signals else nullcontext():
                 await self._loop(observer, watch)
             self._finish()
+
+    def _open_clock(self) -> None:
+        is_alive = any(living(self.home.unit(name)) for name in self._units)
+        if self._fast is None:
+            refuse_other_time(self.home, is_alive=is_alive)
+        else:
+            self._fast.open(is_alive=is_alive)
 
     def _make_observer(self, session: aiohttp.ClientSession) -> Observer:
         self._hands = Hands(
@@ -197,6 +212,8 @@ class Supervisor:
             now_s = self._clock.monotonic()
             for action in decide(self._desired(), self._snapshot(), self._timing, now_s):
                 self._dispatch(action)
+            if self._fast is not None:
+                self._fast.watch(self._snapshot().units)
             if watch is not None:
                 watch(self.status())
             self._tidy(now_s)
@@ -222,6 +239,8 @@ class Supervisor:
         await asyncio.gather(*tasks, return_exceptions=True)
         for unit in self._units.values():
             unit.answer("error: the supervisor has ended")
+        if self._fast is not None:
+            await self._fast.close()
         await self._runner.close()
 
     def _desired(self) -> DesiredFleet:
@@ -276,7 +295,7 @@ class Supervisor:
     def _site(self) -> Site:
         root = self._around.root or paths.root()
         section = self._around.exchange_section
-        site = Site(self.fleet, self.home, root, self._around.python, section)
+        site = Site(self.fleet, self.home, root, self._around.python, section, fast=self._fast)
         return crew.site_with_ports(site, self._units)
 
     def _snapshot(self) -> FleetSnapshot:

@@ -1,0 +1,115 @@
+"""How a fast market's time runs against the real one, and when it has to run slower.
+
+Pure. A `Tempo` is a straight line through one pair of instants; a change of speed is another line
+through the pair at which it changes, so the market never jumps. The `Governor` judges by lag in
+market time: a bot that loops late sees candles late, and a replay in which bots react later than
+they would is no evidence. Refuses to know processes. Called by `fastforward`.
+"""
+
+from dataclasses import dataclass, field
+
+SPEED_MOST = 100.0
+"""Beyond it Freqtrade's loop of 5 s would have less than 50 ms of real time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """Real and market time (epoch, s) at one moment, and the speed from there on."""
+
+    real_s: float
+    market_s: float
+    speed: float
+
+    def market(self, real_s: float) -> float:
+        """Convert real to market time."""
+        return self.market_s + (real_s - self.real_s) * self.speed
+
+    def real(self, market_s: float) -> float:
+        """Convert market to real time."""
+        return self.real_s + (market_s - self.market_s) / self.speed
+
+    def changed(self, real_s: float, speed: float) -> "Tempo":
+        """Go on at another speed from a real instant."""
+        return Tempo(real_s, self.market(real_s), speed)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The limits that a governor keeps."""
+
+    lag_share: float = 0.1  # of the shortest candle
+    lag_least_s: float = 20.0  # Freqtrade loops every 5 s; a slow exchange adds as much
+    judge_every_s: float = 4.0
+    lates_before_slower: int = 2
+    calm_before_faster_s: float = 60.0
+    faster: float = 1.25
+    speed_least: float = 1.0
+
+    def lag_limit_s(self, timeframe_s: float) -> float:
+        """Tell the highest lag, in market seconds, that is still a faithful replay."""
+        return max(self.lag_least_s, self.lag_share * timeframe_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Another speed, and why."""
+
+    speed: float
+    reason: str
+
+
+@dataclass(slots=True)
+class Governor:
+    """Finds the highest speed, up to the wanted one, at which nobody lags."""
+
+    wanted: float
+    pace: Pace = field(default_factory=Pace)
+    _due_s: float = 0.0
+    _lates: int = 0
+    _calm_since_s: float | None = None
+    has_begun: bool = False
+
+    def judge(
+        self, speed: float, lag_s: float | None, limit_s: float, now_s: float
+    ) -> Change | None:
+        """Tell the speed to change to; None to leave it.
+
+        `lag_s` is the worst bot's, in market seconds; None while bots are still starting. Before
+        the first time that all bots trade, the market runs in real time.
+        """
+        if now_s < self._due_s:
+            return None
+        self._due_s = now_s + self.pace.judge_every_s
+        if lag_s is None:
+            self._lates, self._calm_since_s = 0, None
+            return None
+        if not self.has_begun:
+            self.has_begun = True
+            return Change(self.wanted, "all bots trade") if self.wanted != speed else None
+        if lag_s > limit_s:
+            return self._slower(speed, lag_s, limit_s)
+        self._lates = 0
+        return self._faster(speed, lag_s, limit_s, now_s)
+
+    def _slower(self, speed: float, lag_s: float, limit_s: float) -> Change | None:
+        self._calm_since_s = None
+        self._lates += 1
+        if self._lates < self.pace.lates_before_slower or speed <= self.pace.speed_least:
+            return None
+        self._lates = 0
+        slower = max(self.pace.speed_least, speed * max(0.5, 0.9 * limit_s / lag_s))
+        reason = f"lag {lag_s:.0f} s of market time, limit {limit_s:.0f} s"
+        return Change(round(slower, 2), reason)
+
+    def _faster(self, speed: float, lag_s: float, limit_s: float, now_s: float) -> Change | None:
+        if speed >= self.wanted or lag_s > limit_s / 2:
+            self._calm_since_s = None
+            return None
+        if self._calm_since_s is None:
+            self._calm_since_s = now_s
+        calm_s = now_s - self._calm_since_s
+        if calm_s < self.pace.calm_before_faster_s:
+            return None
+        self._calm_since_s = None
+        reason = f"lag within {limit_s / 2:.0f} s of market time for {calm_s:.0f} s"
+        return Change(round(min(self.wanted, speed * self.pace.faster), 2), reason)

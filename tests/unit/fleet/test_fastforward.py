@@ -1,0 +1,144 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from automation.core.config import Fleet
+from automation.core.errors import ConfigError, DependencyError
+from automation.fleet import faketime
+from automation.fleet.chronicle import Chronicle
+from automation.fleet.fastforward import FastForward, fast_forward, forget, is_fast
+from automation.fleet.home import Home
+from automation.fleet.tempo import Tempo
+from automation.journal import Journal
+
+AT = datetime(2024, 8, 5, tzinfo=UTC)
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class StandingClock:
+    def __init__(self):
+        self.instant, self.seconds = NOW, 100.0
+
+    def now(self):
+        return self.instant
+
+    def monotonic(self):
+        return self.seconds
+
+
+class Answers:
+    """A bot that lives in the market's time."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    async def ping(self):
+        return None
+
+    async def get(self, path, **params):
+        return self.answers[path]
+
+    async def post(self, path, body=None):
+        return path
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal.open(tmp_path / "journal.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def fast(tmp_path, journal):
+    made = FastForward(
+        Home(tmp_path / "home"), Chronicle(journal), StandingClock(), AT, 20.0, Path("lib.so")
+    )
+    yield made
+    forget(made.home)
+
+
+def fleet(**settings):
+    bots = [{"name": "one", "strategy": "S"}]
+    exchange = {"venue": "simulator", "simulator": settings}
+    return Fleet.model_validate({"fleet": "t", "exchange": exchange, "bots": bots})
+
+
+def test_it_begins_in_real_time_at_the_instant_and_says_so(fast, journal):
+    fast.open(is_alive=False)
+    journal.append("test.flush", actor="test", source="test")
+    (event,) = journal.search(kind="market.fast_forward")
+    assert event.payload["market_instant"].startswith("2024-08-05T00:00:00")
+    assert event.payload["speed"] == 1.0
+    assert event.payload["wanted_speed"] == 20.0
+    assert is_fast(fast.home)
+
+
+def test_a_new_supervisor_goes_on_with_the_time_of_living_bots(fast):
+    fast.open(is_alive=False)
+    fast.tempo = fast.tempo.changed(fast.tempo.real_s + 60, 20.0)
+    fast._write()
+    later = FastForward(fast.home, fast.chronicle, fast.clock, AT, 20.0, fast.library)
+    later.open(is_alive=True)
+    assert (later.run, later.tempo) == (fast.run, fast.tempo)
+    assert later.environment == fast.environment
+
+
+def test_living_bots_of_another_time_are_not_taken_over(fast):
+    fast.open(is_alive=False)
+    slower = FastForward(fast.home, fast.chronicle, fast.clock, AT, 10.0, fast.library)
+    with pytest.raises(ConfigError, match="another time or speed; run freqfleet down first"):
+        slower.open(is_alive=True)
+
+
+def test_a_clock_that_is_forgotten_leaves_nothing(fast):
+    fast.open(is_alive=False)
+    memory = Path("/dev/shm") / f"freqfleet-{fast.run}"
+    assert memory.exists()
+    forget(fast.home)
+    assert not memory.exists()
+    assert not is_fast(fast.home)
+
+
+async def test_a_bots_instants_come_in_real_time_and_its_lag_in_the_markets(fast):
+    fast.tempo = Tempo(NOW.timestamp(), AT.timestamp(), 20.0)
+    looped_s = AT.timestamp() - 40
+    api = fast.in_real_time("one", Answers(health={"last_process_ts": looped_s}))
+    answer = await api.get("health")
+    assert answer["last_process_ts"] == pytest.approx(NOW.timestamp() - 2)
+    assert fast.lags["one"].lag_s == pytest.approx(40)
+
+
+async def test_an_overdue_candle_is_lag_as_well(fast):
+    fast.tempo = Tempo(NOW.timestamp(), AT.timestamp(), 20.0)
+    opened_ms = (AT.timestamp() - 300 - 300 - 90) * 1000  # the next one closed 90 s ago
+    candles = {"length": 1, "columns": ["open", "__date_ts"], "data": [[1.0, opened_ms]]}
+    api = fast.in_real_time(
+        "one",
+        Answers(
+            show_config={"timeframe_ms": 300_000},
+            health={"last_process_ts": AT.timestamp()},
+            pair_candles=candles,
+        ),
+    )
+    assert (await api.get("show_config"))["timeframe_ms"] == 15_000
+    await api.get("health")
+    answer = await api.get("pair_candles")
+    assert answer["data"][0][1] == pytest.approx((NOW.timestamp() - 34.5) * 1000)
+    assert fast.lags["one"].lag_s == pytest.approx(90)
+
+
+def test_the_clocks_own_speed_needs_nothing(tmp_path, journal):
+    home = Home(tmp_path)
+    assert fast_forward(fleet(), home, Chronicle(journal), StandingClock()) is None
+
+
+def test_a_fast_market_without_a_beginning_is_one_sentence(tmp_path, journal):
+    with pytest.raises(ConfigError, match="a fast market needs a beginning"):
+        fast_forward(fleet(speed=20), Home(tmp_path), Chronicle(journal), StandingClock())
+
+
+def test_a_missing_library_is_one_sentence_with_the_cure(monkeypatch):
+    monkeypatch.setenv(faketime.VARIABLE, "/nowhere/libfaketime.so.1")
+    with pytest.raises(DependencyError, match="apt install faketime"):
+        faketime.find_library()
