@@ -6,7 +6,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from aiohttp import web
+from aiohttp import ClientConnectionError, WSMsgType, web
 
 from automation.core.clock import Clock
 from automation.core.errors import DependencyError
@@ -132,8 +132,14 @@ class FakeBotApi:
     hangs: bool = False
     answers: int = 200
     """Any other status than 200 is answered to everything."""
+    ws_token: str = ""
+    """What the message websocket lets in; empty lets nobody in."""
+    is_mute: bool = False
+    """Whether the websocket stays open and silent, pings included, as a stalled bot's does."""
     asked: list[str] = field(default_factory=list)
     """Every request, like `GET show_config`."""
+    listeners: "dict[web.WebSocketResponse, set[str]]" = field(default_factory=dict)
+    """Who listens to messages, and to which."""
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
@@ -148,11 +154,55 @@ class FakeBotApi:
         finally:
             await runner.cleanup()
 
-    async def _handle(self, request: web.BaseRequest) -> web.Response:
+    async def say(self, message: Mapping[str, Any]) -> None:
+        """Send a message to all who subscribed to its type."""
+        for listener, topics in list(self.listeners.items()):
+            if message["type"] in topics and not self.is_mute and not listener.closed:
+                with suppress(ClientConnectionError):
+                    await listener.send_str(orjson.dumps(message).decode())
+
+    def cut(self) -> None:
+        """Cut every listener off, as a broken connection does."""
+        for listener in list(self.listeners):
+            transport = listener._req.transport if listener._req else None  # noqa: SLF001
+            if transport is not None:
+                transport.abort()
+
+    async def _listen(self, request: web.BaseRequest) -> web.StreamResponse:
+        listener = web.WebSocketResponse(autoping=False)
+        await listener.prepare(request)
+        if not self.ws_token or request.query.get("token") != self.ws_token:
+            await listener.close(code=1008)
+            return listener
+        self.listeners[listener] = set()
+        try:
+            await self._serve(listener)
+        except ClientConnectionError:
+            pass  # it was cut off while it was answered
+        finally:
+            del self.listeners[listener]
+        return listener
+
+    async def _serve(self, listener: web.WebSocketResponse) -> None:
+        async for message in listener:
+            while self.is_mute:  # noqa: ASYNC110  a test turns it
+                await asyncio.sleep(0.01)
+            if message.type is WSMsgType.PING:
+                await listener.pong(message.data)
+            elif message.type is WSMsgType.TEXT:
+                asked = orjson.loads(message.data)
+                if asked["type"] == "subscribe":
+                    self.listeners[listener] = set(asked["data"])
+                else:
+                    await listener.send_json({"type": "whitelist", "data": self.pairs})
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path.removeprefix("/api/v1/")
         self.asked.append(f"{request.method} {path}")
         if self.hangs:
             await asyncio.sleep(3600)
+        if path == "message/ws":
+            return await self._listen(request)
         if self.answers != 200:
             return web.json_response({"error": "told to"}, status=self.answers)
         if path == "ping":
@@ -189,7 +239,9 @@ class FakeBotApi:
             },
             "status": lambda: self.open_trades,
             "trades": lambda: {
-                "trades": self.closed_trades[: int(query.get("limit", 500))],
+                "trades": self.closed_trades[int(query.get("offset", 0)) :][
+                    : int(query.get("limit", 500))
+                ],
                 "total_trades": len(self.closed_trades),
             },
             "whitelist": lambda: {"whitelist": self.pairs, "length": len(self.pairs)},
@@ -197,7 +249,10 @@ class FakeBotApi:
                 "profit_all_coin": self.profit_usdt,
                 "closed_trade_count": len(self.closed_trades),
             },
-            "balance": lambda: {"total": 1000.0 + self.profit_usdt},
+            "balance": lambda: {
+                "total": 1000.0 + self.profit_usdt,
+                "starting_capital": 1000.0,
+            },
             "pair_candles": lambda: self._candles(now_s),
         }
         answer = answers.get(path)
@@ -275,7 +330,13 @@ def main() -> None:
 
 async def _be_bot(strategy: str, config: dict[str, Any]) -> None:
     api = config["api_server"]
-    bot = FakeBotApi(api["username"], api["password"], config["initial_state"], strategy)
+    bot = FakeBotApi(
+        api["username"],
+        api["password"],
+        config["initial_state"],
+        strategy,
+        ws_token=api["ws_token"],
+    )
     async with bot.serve(api["listen_port"]):
         if strategy == "DiesSoon":
             await asyncio.sleep(0.3)

@@ -59,7 +59,7 @@ class HttpBotApi:
                 allow_redirects=False,
                 **options,
             ) as answer:
-                content = await answer.content.read(LARGEST_ANSWER_BYTES)
+                content = await read_whole(answer, LARGEST_ANSWER_BYTES)
                 return _understand(path, answer.status, content)
         except TimeoutError:
             raise TransientError(f"{path} took over {self._timeout.total:g} s") from None
@@ -96,6 +96,16 @@ def open_session() -> aiohttp.ClientSession:
         trust_env=False,
         auto_decompress=True,
     )
+
+
+async def read_whole(answer: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    """Read an answer to its end, or as much of it as may come."""
+    content = bytearray()
+    async for chunk in answer.content.iter_any():  # one read gives what is there, not all
+        content += chunk
+        if len(content) >= most_bytes:
+            break
+    return bytes(content[:most_bytes])
 
 
 async def close_session(session: aiohttp.ClientSession) -> None:

@@ -6,8 +6,10 @@ Used by the supervisor's loop.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
@@ -26,6 +28,9 @@ from automation.fleet.act import Hands, bury, connect
 from automation.fleet.assess import assess
 from automation.fleet.chronicle import display
 from automation.fleet.decide import blocker
+from automation.fleet.feed import MessageFeed
+from automation.fleet.hearing import Ear
+from automation.fleet.lookout import Lookout
 from automation.fleet.probe import BotProbe
 from automation.fleet.render import database
 from automation.fleet.restarts import remember_failure, remember_health
@@ -45,6 +50,7 @@ class Observer:
     clock: Clock
     wake: Callable[[], None]
     wish_of: Callable[[Unit], Wish]
+    lookout: Lookout | None = None
 
     async def adopt(self) -> tuple[str, ...]:
         """Take over what an earlier supervisor left; returns the units found alive."""
@@ -115,17 +121,55 @@ class Observer:
         bury(self.hands, unit, facts, None, "")
 
     async def _watch(self, unit: Unit) -> None:
+        look_now = asyncio.Event()
+        hearing = None
+        if unit.bot is not None:
+            hearing = asyncio.create_task(self._listen(unit, look_now), name=f"hear {unit.name}")
+        try:
+            await self._poll(unit, look_now)
+        finally:
+            if hearing is not None:
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
+
+    async def _listen(self, unit: Unit, look_now: asyncio.Event) -> None:
+        """Hear the bot's own messages; the poll beside it sees what a gap hides."""
+        probe, ear = unit.probe, Ear(unit.name, self.hands.chronicle, self.clock)
+        while isinstance(probe, BotProbe) and probe.facts.looped_epoch_s is None:  # noqa: ASYNC110
+            await asyncio.sleep(self.hands.timing.eager_poll_s)  # its API is not there yet
+
+        def catch_up() -> None:
+            if isinstance(probe, BotProbe):
+                probe.hurry()
+            look_now.set()
+
+        def hear(message: Mapping[str, Any]) -> None:
+            try:
+                if ear.hear(message, unit.book):
+                    look_now.set()
+            except (KeyError, TypeError, ValueError) as error:
+                log = structlog.get_logger("fleet")
+                log.warning("a message was not understood", bot=unit.name, error=str(error))
+
+        await MessageFeed(self.hands.session, unit.access, hear, catch_up).run()
+
+    async def _poll(self, unit: Unit, look_now: asyncio.Event) -> None:
         probe = unit.probe
         while probe is not None and unit.probe is probe:
+            look_now.clear()
             before, after = probe.facts, await probe.look()
             if unit.bot is not None:
                 self._follow_trader(unit, before.trader, after.trader)
                 await self._note_trades(unit)
+                if self.lookout is not None:
+                    await self.lookout.note(unit)
             was_up = before.answered_s is not None and before.looped_epoch_s is not None
             is_up = after.answered_s is not None and after.looped_epoch_s is not None
             if is_up != was_up or before.trader != after.trader or unit.is_simulator:
                 self.wake()  # somebody may wait for just this
-            await asyncio.sleep(self._pause_s(unit))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause_s(unit)):
+                    await look_now.wait()
 
     def _pause_s(self, unit: Unit) -> float:
         timing = self.hands.timing
@@ -154,7 +198,17 @@ class Observer:
                 chronicle = self.hands.chronicle
                 unit.book = await asyncio.to_thread(TradeBook, unit.name, known, chronicle)
             if isinstance(probe, BotProbe):
-                unit.book.note(probe.trades)
+                await self._tell_trades(unit.book, probe)
         except (DependencyError, KeyError, TypeError, ValueError) as error:
             log = structlog.get_logger("fleet")
             log.warning("trades not journaled", bot=unit.name, error=str(error))
+
+    @staticmethod
+    async def _tell_trades(book: TradeBook, probe: BotProbe) -> None:
+        pages, seen = [probe.trades], 0
+        while book.misses_older(pages[-1]):
+            seen += len(pages[-1].closed or ())  # more was closed unwatched than an answer holds
+            pages.append(await probe.older_trades(seen))
+        # All or none: what was told for new would hide that older ones are still missing.
+        for page in reversed(pages):
+            book.note(page)

@@ -65,6 +65,7 @@ class BotProbe:
         self._turn = 0
         self.facts = ApiFacts()
         self.trades = Trades()
+        self.capital_usdt: float | None = None  # what the bot began with
 
     async def look(self) -> ApiFacts:
         """Ask the bot once; a failure becomes a fact as well."""
@@ -83,6 +84,11 @@ class BotProbe:
     def hurry(self) -> None:
         """Have the heavy parts asked for at the next look."""
         self._details_due_s = 0.0
+
+    async def older_trades(self, offset: int) -> Trades:
+        """Read the closed trades before the newest `offset`; errors as `BotApi.get`."""
+        page = await self._api.get("trades", limit=500, offset=offset, order_by_id="false")
+        return Trades((), page["trades"], int(page["total_trades"]))
 
     async def _ask(self) -> ApiFacts:
         facts = self.facts
@@ -121,6 +127,8 @@ class BotProbe:
         limit = 500 if self._details_due_s == 0.0 else 50
         page = await self._api.get("trades", limit=limit, order_by_id="false")
         self.trades = Trades(self.trades.opened, page["trades"], int(page["total_trades"]))
+        capital = balance.get("starting_capital")
+        self.capital_usdt = None if capital is None else float(capital)
         self._details_due_s = self._clock.monotonic() + self._timing.detail_s
         return replace(
             facts,

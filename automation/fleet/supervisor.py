@@ -20,9 +20,10 @@ import structlog
 
 from automation.core import paths
 from automation.core.clock import Clock, SystemClock
-from automation.core.config import Fleet
+from automation.core.config import Fleet, Venue
 from automation.core.errors import DependencyError, FreqfleetError
 from automation.core.model import (
+    SIMULATOR,
     Action,
     ActionKind,
     DesiredFleet,
@@ -38,12 +39,14 @@ from automation.fleet.act import Hands, perform
 from automation.fleet.botapi import close_session, open_session
 from automation.fleet.chronicle import Chronicle, Posted, bot_of, display
 from automation.fleet.control import ControlServer
-from automation.fleet.decide import decide
 from automation.fleet.fastforward import fast_forward, refuse_other_time
+from automation.fleet.decide import decide
+from automation.fleet.exchange import BINANCE, ExchangeWatch
 from automation.fleet.home import Home, read_json, write_json
 from automation.fleet.live import live_bots, refuse_unconfirmed
 from automation.fleet.lock import SupervisorLock
 from automation.fleet.logfile import rotate
+from automation.fleet.lookout import Lookout
 from automation.fleet.memory import forget_failures, forget_stops, write_memory, write_wishes
 from automation.fleet.observe import Observer
 from automation.fleet.operator import Operator
@@ -152,7 +155,10 @@ class Supervisor:
         self._runner.when_one_ends(self._wake.set)
         adopted = await observer.adopt()
         operator = Operator(self._units, self._chronicle, self._wake.set, self._save_wishes)
-        async with ControlServer(self.home, self.status, self.go_down, operator.ask) as control:
+        async with (
+            self._make_lookout(session) as observer.lookout,
+            ControlServer(self.home, self.status, self.go_down, operator.ask) as control,
+        ):
             lock.announce(self.fleet.fleet, control.path)
             self._announce(adopted)
             with _signals(self.go_down) if handle_signals else nullcontext():
@@ -183,6 +189,22 @@ class Supervisor:
             self._units, self._hands, self._runner, self._clock, self._wake.set, self._wish_of
         )
         return observer
+
+    def _make_lookout(self, session: aiohttp.ClientSession) -> Lookout:
+        chronicle, clock, timing = self._chronicle, self._clock, self._timing
+        exchange = ExchangeWatch(
+            chronicle, session, clock, self._exchange_address, timing.gauge_s, timing.request_s
+        )
+        return Lookout(self._units, chronicle, clock, self.home, timing, exchange)
+
+    def _exchange_address(self) -> str:
+        """Tell where the exchange is; "" while its simulator is not up."""
+        if self.fleet.exchange.venue is not Venue.SIMULATOR:
+            return BINANCE
+        simulator = self._units.get(SIMULATOR)
+        if simulator is None or simulator.api.answered_s is None:
+            return ""
+        return simulator.access.url if simulator.process.is_alive else ""
 
     def _announce(self, adopted: tuple[str, ...]) -> None:
         bots = [{"name": b.name, "strategy": b.strategy, "mode": b.mode} for b in self.fleet.bots]

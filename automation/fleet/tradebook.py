@@ -3,7 +3,7 @@
 What was told stands in the journal, so it is the journal that a new supervisor asks, and nothing is
 told twice. A trade is known by its number and its opening, for a fresh database counts from one
 again. A database that comes with a history begins with one `trade.known`; its old trades are not
-told. Refuses to know how trades were seen (`probe`). One book for one bot.
+told. Refuses to know how trades were seen (`probe`, `hearing`). One book for one bot.
 """
 
 from typing import Any
@@ -28,6 +28,11 @@ class TradeBook:
         self._known_until: int | None = None
         self._recall()
 
+    def misses_older(self, trades: Trades) -> bool:
+        """Tell whether trades may have been closed before these, and nobody told of them."""
+        closed = _in_order(trades)
+        return self._known_until is not None and bool(closed) and not self._knows(closed[0])
+
     def note(self, trades: Trades) -> None:
         """Tell what is new in one look at the bot."""
         if self._known_until is None:
@@ -36,8 +41,18 @@ class TradeBook:
             self._begin(trades)
         for trade in trades.opened:
             self._tell_opened(trade)
-        for trade in trades.closed or ():
+        for trade in _in_order(trades):
             self._tell_closed(trade)
+
+    def note_closed(self, trade: dict[str, Any]) -> None:
+        """Tell one trade that was heard to be closed, unless the account has not begun."""
+        if self._known_until is not None:
+            self._tell_closed(trade)
+
+    def _knows(self, trade: dict[str, Any]) -> bool:
+        key = _key(trade)
+        is_old = key not in self._open and key[0] <= (self._known_until or 0)
+        return key in self._closed or is_old
 
     def _begin(self, trades: Trades) -> None:
         last = max((int(t["trade_id"]) for t in trades.closed or ()), default=0)
@@ -68,10 +83,9 @@ class TradeBook:
         self._chronicle.tell("trade.opened", facts, bot=self._bot)
 
     def _tell_closed(self, trade: dict[str, Any]) -> None:
-        key = _key(trade)
-        is_old = key not in self._open and key[0] <= (self._known_until or 0)
-        if key in self._closed or is_old:
+        if self._knows(trade):
             return
+        key = _key(trade)
         self._tell_opened(trade)  # opened and closed between two looks
         self._open.discard(key)
         self._closed.add(key)
@@ -115,6 +129,10 @@ class TradeBook:
         else:
             self._open.discard(key)
             self._closed.add(key)
+
+
+def _in_order(trades: Trades) -> list[dict[str, Any]]:
+    return sorted(trades.closed or (), key=lambda trade: int(trade["close_timestamp"]))
 
 
 def _key(trade: dict[str, Any]) -> TradeKey:

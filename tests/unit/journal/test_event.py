@@ -4,7 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from automation.core.errors import PermanentError
@@ -32,6 +32,7 @@ def test_the_hash_can_be_recomputed_by_hand():
     assert (event.sequence, event.previous, event.digest) == (7, GENESIS, digest)
 
 
+@example("ann\nbot.started", "::1\n", "s\r\n", "m\u2028")
 @given(st.text(), st.text(), st.text(), st.text())
 def test_no_field_can_forge_another_by_a_line_break(actor, address, source, bot):
     entry = prepare(draft(actor=actor, address=address, source=source, bot=bot), 1)

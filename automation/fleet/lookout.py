@@ -1,0 +1,141 @@
+"""Looks beyond the health of single bots: positions, equity, the exchange, the host's disk.
+
+Decides how often; what is news, the parts decide. Nothing here holds up supervision: a part that
+fails says so in the log and looks again later. Built and run by the supervisor.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from automation.core.clock import Clock
+from automation.core.config import Mode
+from automation.core.errors import DependencyError
+from automation.core.model import Wish
+from automation.fleet import sightings
+from automation.fleet.chronicle import Chronicle
+from automation.fleet.equity import Equity, Worth, together
+from automation.fleet.exchange import ExchangeWatch
+from automation.fleet.gauge import Gauge
+from automation.fleet.home import Home
+from automation.fleet.positions import Positions
+from automation.fleet.probe import BotProbe
+from automation.fleet.timing import Timing
+from automation.fleet.unit import Unit
+
+DISK_BOUNDS = (0.1, 0.15)
+
+
+@dataclass(slots=True)
+class Lookout:
+    """What is told of the fleet's surroundings and fortunes."""
+
+    units: dict[str, Unit]
+    chronicle: Chronicle
+    clock: Clock
+    home: Home
+    timing: Timing
+    exchange: ExchangeWatch
+    _positions: dict[str, Positions] = field(default_factory=dict)
+    _accounts: dict[str, Equity] = field(default_factory=dict)
+    _worths: dict[str, Worth] = field(default_factory=dict)
+    _disk: Gauge = field(init=False)
+    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Start with nothing told."""
+        self._disk = Gauge(0.02, DISK_BOUNDS, self.timing.gauge_s)
+
+    async def __aenter__(self) -> Self:
+        """Begin to look."""
+        looks = ((self.exchange.look, self.timing.exchange_s), (self.look_at_host, 60.0))
+        self._tasks = [asyncio.create_task(_again(look, every_s)) for look, every_s in looks]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Look no longer."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def note(self, unit: Unit) -> None:
+        """Tell what moved, as of the last look at one bot."""
+        probe = unit.probe
+        if not isinstance(probe, BotProbe) or probe.facts.looped_epoch_s is None:
+            return
+        try:
+            await self._note(unit, probe)
+        except (DependencyError, KeyError, TypeError, ValueError) as error:
+            log = structlog.get_logger("fleet")
+            log.warning("positions not journaled", bot=unit.name, error=str(error))
+
+    async def look_at_host(self) -> None:
+        """Tell how full the disk is that holds the state folder."""
+        usage = await asyncio.to_thread(shutil.disk_usage, self.home.path)
+        frac, now_s = round(usage.free / usage.total, 4), self.clock.monotonic()
+        if self._disk.has_moved(frac, now_s):
+            self._disk.tell(frac, now_s)
+            facts = sightings.HostObserved(
+                disk_free_frac=frac, disk_free_gb=round(usage.free / 1e9, 3)
+            )
+            self.chronicle.tell("host.observed", facts)
+
+    async def _note(self, unit: Unit, probe: BotProbe) -> None:
+        now_s, gap_s = self.clock.monotonic(), self.timing.gauge_s
+        positions = self._positions.setdefault(
+            unit.name, Positions(unit.name, self.chronicle, gap_s)
+        )
+        positions.note(probe.trades.opened, self.exchange.rates, now_s)
+        capital_usdt, facts = probe.capital_usdt, probe.facts
+        if capital_usdt is None:
+            return
+        worth = Worth(capital_usdt, facts.profit_usdt, facts.closed_trades)
+        if self._worths.get(unit.name) == worth and unit.name in self._accounts:
+            return
+        self._worths[unit.name] = worth
+        account = await self._account(unit.name)
+        account.note(worth, self.clock.now(), now_s)
+        await self._note_all(now_s)
+
+    async def _note_all(self, now_s: float) -> None:
+        counted = self._counted()
+        worths = [self._worths[name] for name in counted if name in self._worths]
+        if len(counted) > 1 and len(worths) == len(counted):
+            account = await self._account("")
+            account.note(together(worths), self.clock.now(), now_s)
+
+    def _counted(self) -> list[str]:
+        """Name the bots whose equity makes the fleet's: real money alone, where there is any."""
+        bots = [
+            unit.bot
+            for unit in self.units.values()
+            if unit.bot is not None and unit.wish is not Wish.STOP
+        ]
+        live = [bot.name for bot in bots if bot.mode is Mode.LIVE]
+        return live or [bot.name for bot in bots]
+
+    async def _account(self, bot: str) -> Equity:
+        account = self._accounts.get(bot)
+        if account is None:
+            account = await asyncio.to_thread(Equity, bot, self.chronicle, self.timing.gauge_s)
+            self._accounts[bot] = account
+        return account
+
+
+async def _again(look: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        try:
+            await look()
+        except OSError as error:
+            structlog.get_logger("fleet").warning("could not look", error=str(error))
+        await asyncio.sleep(every_s)

@@ -1,0 +1,136 @@
+"""The kinds of events that tell what was seen: of positions, equity, exchange, host, and said.
+
+Appended on change, never on a beat: who looks (`positions`, `equity`, `exchange`, `host`, `feed`)
+decides what is a change. Imported by `kinds`.
+"""
+
+from automation.journal import Facts, define
+
+
+class PositionObserved(Facts):
+    """An open position moved: how far it is from liquidation, and what holding it costs."""
+
+    trade_id: int
+    pair: str
+    side: str
+    leverage: float
+    rate: float
+    liquidation_rate: float | None = None
+    liquidation_distance_frac: float | None = None
+    """Of the present rate; None when the bot knows no liquidation rate."""
+    funding_rate_frac: float | None = None
+    """What this side pays at the next funding, of its notional; below zero it is paid."""
+    profit_usdt: float | None = None
+
+
+class EquityObserved(Facts):
+    """The equity of a bot moved, or of all bots together where no bot is named."""
+
+    equity_usdt: float
+    peak_usdt: float
+    drawdown_frac: float
+    day: str
+    """The day of UTC that `day_frac` is about."""
+    day_start_usdt: float
+    day_frac: float
+    capital_usdt: float
+    closed_trades: int
+
+
+class HostObserved(Facts):
+    """The disk that holds the state folder filled or emptied."""
+
+    disk_free_frac: float
+    disk_free_gb: float
+
+
+class WeightObserved(Facts):
+    """How much of the exchange's request weight this address uses changed."""
+
+    used: int
+    limit: int
+    used_frac: float
+
+
+class ExchangeBanned(Facts):
+    """The exchange refuses this address, after too many requests."""
+
+    status: int
+    retry_after_s: float
+    reason: str
+
+
+class ExchangeDown(Facts):
+    """The exchange does not answer."""
+
+    reason: str
+
+
+class ExchangeUp(Facts):
+    """The exchange answers again."""
+
+    down_s: float
+
+
+class BotSaid(Facts):
+    """A bot said something: a warning, an exception, a change of status, a lock of a pair."""
+
+    what: str
+    """Freqtrade's own name of the message."""
+    text: str
+
+
+class OrderNoticed(Facts):
+    """A bot placed an order, or gave one up; told as it is heard, and not again after a gap."""
+
+    trade_id: int
+    pair: str
+    side: str
+    purpose: str
+    """`entry` or `exit`."""
+    rate: float
+    amount: float
+    reason: str = ""
+
+
+define(
+    "position.observed",
+    PositionObserved,
+    lambda event, seen: (
+        f"{event.bot} holds {seen.side} {seen.pair} at {seen.rate:g}"
+        + _percent(", {} from liquidation", seen.liquidation_distance_frac)
+        + _percent(", funding {}", seen.funding_rate_frac)
+    ),
+)
+define(
+    "equity.observed",
+    EquityObserved,
+    lambda event, seen: (
+        f"{event.bot or 'The fleet'} is worth {seen.equity_usdt:.2f} USDT, "
+        f"{seen.drawdown_frac:.2%} below its peak, {seen.day_frac:+.2%} today"
+    ),
+)
+define(
+    "host.observed",
+    HostObserved,
+    "{disk_free_frac:.0%} of the disk is free ({disk_free_gb:.1f} GB)",
+)
+define("exchange.weight", WeightObserved, "{used} of {limit} of the request weight is used")
+define("exchange.banned", ExchangeBanned, "The exchange refuses this address: {reason}")
+define("exchange.down", ExchangeDown, "The exchange does not answer: {reason}")
+define("exchange.up", ExchangeUp, "The exchange answers again after {down_s:.0f} s")
+define("bot.said", BotSaid, "{bot} says ({what}): {text}")
+define(
+    "order.placed",
+    OrderNoticed,
+    "{bot} placed an order for {side} {pair} ({purpose}): {amount:g} at {rate:g}",
+)
+define(
+    "order.canceled",
+    OrderNoticed,
+    "{bot} gave up an order for {side} {pair} ({purpose}): {reason}",
+)
+
+
+def _percent(template: str, frac: float | None) -> str:
+    return "" if frac is None else template.format(f"{frac:.2%}")
