@@ -116,14 +116,14 @@ def _candles(venue: Venue, query: Parameters, symbol: str, kind: kline.Kind) -> 
     low, high = select(window, frame, start, end, limit)
     pieces = chart.encoded(low, min(high, window.closed))
     if low < high and high > window.closed:
-        pieces.append(_moving(venue, chart, symbol, kind))
+        at_ms = timeline.market_now_ms()
+        pieces.append(moving_candle(venue, chart, symbol, kind, at_ms))
     return Answer(b"[" + b"".join(pieces)[1:] + b"]", klines_weight(limit))
 
 
-def _moving(venue: Venue, chart: Chart, symbol: str, kind: kline.Kind) -> bytes:
-    """Encode the candle being made; nothing where the data has a hole at its end."""
+def moving_candle(venue: Venue, chart: Chart, symbol: str, kind: kline.Kind, at_ms: int) -> bytes:
+    """Encode the candle being made as `,[…]`; nothing where the data has a hole at its end."""
     timeline, frame = venue.timeline, chart.frame
-    at_ms = timeline.market_now_ms()
     if chart.moving is not None and chart.moving[0] == at_ms:
         return chart.moving[1]
     number = frame.number(at_ms + timeline.shift_ms)

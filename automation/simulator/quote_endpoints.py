@@ -179,8 +179,12 @@ def ticker_24hr(venue: Venue, query: Parameters) -> Answer:
 
 
 def _day_row(venue: Venue, instrument: Instrument) -> dict[str, Any]:
+    return day_row(venue, instrument, venue.timeline.market_now_ms())
+
+
+def day_row(venue: Venue, instrument: Instrument, at_ms: int) -> dict[str, Any]:
+    """Tell the last 24 hours of a symbol at an instant of the market, as ticker/24hr does."""
     timeline, tape = venue.timeline, venue.tape(instrument.symbol)
-    at_ms = timeline.market_now_ms()
     day = tape.last_day(at_ms)
     volume = float(day[VOLUME])
     quote, count, _, _ = (float(column[0]) for column in estimates(day[None, :]))
@@ -213,8 +217,12 @@ def premium_index(venue: Venue, query: Parameters) -> Answer:
 
 
 def _premium_row(venue: Venue, instrument: Instrument) -> dict[str, Any]:
+    return premium_row(venue, instrument, venue.timeline.market_now_ms())
+
+
+def premium_row(venue: Venue, instrument: Instrument, at_ms: int) -> dict[str, Any]:
+    """Tell mark, index and funding of a symbol at an instant of the market, as premiumIndex does."""
     timeline, symbol = venue.timeline, instrument.symbol
-    at_ms = timeline.market_now_ms()
     price = venue.tape(symbol).price(at_ms)
     index = venue.beside(symbol, "index", price, at_ms)
     settled = venue.market.funding(symbol, at_ms - 30 * DAY_MS, at_ms + 1)

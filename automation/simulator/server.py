@@ -20,6 +20,8 @@ from automation.core.errors import DependencyError
 from automation.simulator.certificate import loopback_context
 from automation.simulator.market import Market
 from automation.simulator.rest import Rest
+from automation.simulator.streams.endpoint import serve
+from automation.simulator.streams.hub import Hub
 from automation.simulator.timeline import Timeline
 from automation.simulator.venue import Venue
 
@@ -54,12 +56,15 @@ class Simulator:
         self._clock = clock or SystemClock()
         self._runner: web.ServerRunner | None = None
         self._venue: Venue | None = None
+        self._hub: Hub | None = None
+        self._pumping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Start listening; DependencyError if a port is taken, ConfigError for a wrong `at`."""
         self._venue = Venue(self.market, Timeline(self._clock, self._at))
         self._venue.require_trading()  # also reads what every client asks for first
-        server = web.Server(_handler(Rest(self._venue)), access_log=None)
+        self._hub = Hub(self._venue)
+        server = web.Server(_handler(Rest(self._venue), self._hub), access_log=None)
         runner = self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         try:
@@ -70,6 +75,7 @@ class Simulator:
         except DependencyError:
             await self.__aexit__(None, None, None)
             raise
+        self._pumping = asyncio.create_task(self._hub.run())
         return self
 
     async def __aexit__(
@@ -79,9 +85,23 @@ class Simulator:
         trace: TracebackType | None,
     ) -> None:
         """Stop listening and drop open connections."""
+        if self._hub is not None:
+            self._hub.cut_all()
+        if self._pumping is not None:
+            self._pumping.cancel()
+            await asyncio.wait((self._pumping,))
+            if not self._pumping.cancelled():
+                self._pumping.result()  # tell what ended the streams
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    @property
+    def hub(self) -> Hub:
+        """The streams: where user data and faults are joined on."""
+        if self._hub is None:
+            raise RuntimeError("the simulator is not running")
+        return self._hub
 
     @property
     def port(self) -> int:
@@ -108,8 +128,10 @@ class Simulator:
         return from_ms(self._venue.timeline.market_now_ms())
 
 
-def _handler(rest: Rest) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+def _handler(rest: Rest, hub: Hub) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if "Upgrade" in request.headers:
+            return await serve(hub, request)
         reply = rest.reply(request.method, request.raw_path, request.remote or HOST)
         return web.Response(
             body=reply.body,
