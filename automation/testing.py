@@ -132,6 +132,7 @@ class FakeBotApi:
     hangs: bool = False
     answers: int = 200
     """Any other status than 200 is answered to everything."""
+    stops_on_exchange: bool = False
     ws_token: str = ""
     """What the message websocket lets in; empty lets nobody in."""
     is_mute: bool = False
@@ -233,6 +234,7 @@ class FakeBotApi:
                 "strategy": self.strategy,
                 "timeframe": f"{self.timeframe_s // 60}m",
                 "timeframe_ms": self.timeframe_s * 1000,
+                "stoploss_on_exchange": self.stops_on_exchange,
             },
             "health": lambda: {
                 "last_process_ts": int(now_s - self.loop_age_s) if self.loops else None

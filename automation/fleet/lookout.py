@@ -23,6 +23,7 @@ from automation.fleet.equity import Equity, Worth, together
 from automation.fleet.exchange import ExchangeWatch
 from automation.fleet.gauge import Gauge
 from automation.fleet.home import Home
+from automation.fleet.orders import Orders
 from automation.fleet.positions import Positions
 from automation.fleet.probe import BotProbe
 from automation.fleet.timing import Timing
@@ -42,6 +43,7 @@ class Lookout:
     timing: Timing
     exchange: ExchangeWatch
     _positions: dict[str, Positions] = field(default_factory=dict)
+    _orders: dict[str, Orders] = field(default_factory=dict)
     _accounts: dict[str, Equity] = field(default_factory=dict)
     _worths: dict[str, Worth] = field(default_factory=dict)
     _disk: Gauge = field(init=False)
@@ -96,6 +98,17 @@ class Lookout:
             unit.name, Positions(unit.name, self.chronicle, gap_s)
         )
         positions.note(probe.trades.opened, self.exchange.rates, now_s)
+        timing = self.timing
+        orders = self._orders.setdefault(
+            unit.name,
+            Orders(unit.name, self.chronicle, timing.stop_grace_s, timing.stuck_after_s),
+        )
+        epoch_s = self.clock.now().timestamp()
+        on_exchange = probe.stops_on_exchange
+        orders.note(probe.trades.opened, now_s, epoch_s, on_exchange=on_exchange)
+        await self._note_worth(unit, probe, now_s)
+
+    async def _note_worth(self, unit: Unit, probe: BotProbe, now_s: float) -> None:
         capital_usdt, facts = probe.capital_usdt, probe.facts
         if capital_usdt is None:
             return

@@ -66,6 +66,7 @@ class BotProbe:
         self.facts = ApiFacts()
         self.trades = Trades()
         self.capital_usdt: float | None = None  # what the bot began with
+        self.stops_on_exchange = False
 
     async def look(self) -> ApiFacts:
         """Ask the bot once; a failure becomes a fact as well."""
@@ -101,6 +102,7 @@ class BotProbe:
             version=str(config.get("version", "")),
             timeframe_s=int(config["timeframe_ms"]) // 1000,
         )
+        self.stops_on_exchange = bool(config.get("stoploss_on_exchange"))
         health = await self._api.get("health")
         facts = replace(facts, looped_epoch_s=health.get("last_process_ts"))
         if facts.looped_epoch_s is None:

@@ -93,6 +93,32 @@ class OrderNoticed(Facts):
     reason: str = ""
 
 
+class StopMissing(Facts):
+    """A position is open, and nothing would close it if the market turned."""
+
+    trade_id: int
+    pair: str
+    open_s: float
+    """For how long, in seconds, as far as it was seen."""
+
+
+class StopPlaced(Facts):
+    """A position that was without a stop has one, or is closed."""
+
+    trade_id: int
+    pair: str
+
+
+class OrderStuck(Facts):
+    """An order is open for longer than it should be, or is so no longer."""
+
+    trade_id: int
+    pair: str
+    order_id: str
+    side: str
+    age_s: float
+
+
 define(
     "position.observed",
     PositionObserved,
@@ -130,6 +156,10 @@ define(
     OrderNoticed,
     "{bot} gave up an order for {side} {pair} ({purpose}): {reason}",
 )
+define("bot.stop_missing", StopMissing, "{bot} holds {pair} without a stop for {open_s:.0f} s")
+define("bot.stop_placed", StopPlaced, "{bot} guards {pair} again, or has closed it")
+define("order.stuck", OrderStuck, "{bot} waits for an order for {pair} for {age_s:.0f} s")
+define("order.settled", OrderStuck, "{bot} waits no longer for an order for {pair}")
 
 
 def _percent(template: str, frac: float | None) -> str:
