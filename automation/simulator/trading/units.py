@@ -76,7 +76,7 @@ class Contract:
     def scale(self) -> tuple[int, int]:
         """Multiplier and divisor from ticks × steps to money."""
         power = MONEY_DECIMALS - self.price_decimals - self.quantity_decimals
-        return (10**power, 1) if power >= 0 else (1, 10**-power)
+        return (int(10**power), 1) if power >= 0 else (1, int(10**-power))
 
     @cached_property
     def step_unit(self) -> int:
@@ -122,7 +122,7 @@ class Contract:
         """Money per coin, in 10^-decimals; 0 for nothing."""
         if quantity == 0:
             return 0
-        both = abs(notional) * self.step_unit * 10**decimals
+        both = abs(notional) * self.step_unit * int(10**decimals)
         return divide(both, abs(quantity) * ONE)
 
 
