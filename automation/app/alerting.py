@@ -17,6 +17,7 @@ from automation.alerts.explanation import Explanation, explain
 from automation.alerts.policy import Policy
 from automation.alerts.settings import Settings
 from automation.alerts.settingsfile import load_settings
+from automation.app import outcomes as _outcomes  # noqa: F401  defines events as well
 from automation.app.journals import writing
 from automation.core.clock import SystemClock
 from automation.core.config import Fleet

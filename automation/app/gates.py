@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from automation.app.bundles import BundleRequest, installed_tiers, make_bundle
+from automation.app.outcomes import tell_gate
 from automation.backtest import FreqtradeBacktester
 from automation.core.clock import to_ms
 from automation.core.errors import ConfigError
@@ -70,6 +71,7 @@ async def run_gate(request: GateRequest, progress: Progress) -> GateReport:
     where something outside failed.
     """
     report, _ = await _run(request, progress)
+    tell_gate(report)
     return report
 
 

@@ -6,14 +6,17 @@ Opens the fleet's own journal read-only, unless another is named. Called by the 
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automation.alerts import kinds as _alert_kinds  # noqa: F401  defines the events' sentences
+from automation.app import outcomes as _outcomes  # noqa: F401  defines events as well
 from automation.core.errors import ConfigError
 from automation.core.paths import home
 from automation.fleet import kinds as _fleet_kinds  # noqa: F401
+from automation.fleet.commands import actor
 from automation.fleet.home import Home
 from automation.journal import Event, Journal, Query, Verification, sentence
 from automation.journal.activity import Activity
@@ -22,7 +25,15 @@ from automation.journal.folds import Rebuilt, rebuild
 from automation.journal.report import Report, report
 
 if TYPE_CHECKING:
+    from automation.core.errors import Refusal
     from automation.journal.export import Exported
+    from automation.journal.retention import Seal
+
+KEPT_KINDS = (
+    "trade.known", "trade.opened", "trade.closed", "equity.observed",
+    "telegram.asked", "telegram.answered", "telegram.refused", "bot.wished", "fleet.live",
+)  # fmt: skip
+"""Whose details no retention drops: the accounts go on from them, and people answer for them."""
 
 
 @contextmanager
@@ -91,6 +102,26 @@ def rebuilt(*, repair: bool = False) -> Rebuilt:
     """Fold the journal from zero and compare with what is stored."""
     with writing() as journal:
         return rebuild(journal, Activity(), repair=repair)
+
+
+def drop_details(before: datetime, archive: Path | None = None) -> "Seal | Refusal":
+    """Drop the payloads of what happened before an instant; hashes and proofs stay.
+
+    Kept are the trades, what equity is reckoned from, and who commanded what.
+    """
+    from automation.alerts.fold import AlertsFold  # noqa: PLC0415  only here
+    from automation.journal.retention import resume_seals, seal  # noqa: PLC0415  brings pyarrow
+
+    with writing() as journal:
+        resume_seals(journal)
+        return seal(
+            journal,
+            before,
+            actor=actor(),
+            archive=archive,
+            keep_kinds=KEPT_KINDS,
+            folds=[Activity(), AlertsFold()],
+        )
 
 
 def as_document(event: Event) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 import automation.fleet.kinds  # noqa: F401  the events of the fleet
 from automation.alerts import kinds as _alert_kinds  # noqa: F401  defines events, as those below
 from automation.alerts.reference import alerts_page
+from automation.app import outcomes as _outcomes  # noqa: F401
 from automation.core import config
 from automation.core.paths import root
 from automation.fleet import kinds as _fleet_kinds  # noqa: F401
@@ -61,7 +62,7 @@ def pages() -> dict[Path, str]:
 
 def _known_kinds() -> list[Kind]:
     """The kinds of the rooms imported above, whatever else a process has loaded."""
-    rooms = ("automation.alerts", "automation.fleet", "automation.journal")
+    rooms = ("automation.alerts", "automation.app", "automation.fleet", "automation.journal")
     return [kind for kind in KINDS if kind.model.__module__.startswith(rooms)]
 
 

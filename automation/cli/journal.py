@@ -31,11 +31,15 @@ def _query(
     until: str | None = None,
     text: str = "",
     cause: int | None = None,
+    address: str = "",
 ) -> "Query":
     from automation.journal import Query
 
     first, last = instant(since, "--from"), instant(until, "--to")
-    return Query(bot=bot, actor=actor, kind=kind, since=first, until=last, text=text, cause=cause)
+    return Query(
+        bot=bot, actor=actor, kind=kind, since=first, until=last, text=text, cause=cause,
+        address=address,
+    )  # fmt: skip
 
 
 def _print(event: "Event") -> None:
@@ -83,6 +87,7 @@ def search(
     bot: BotOption = "",
     actor: ActorOption = "",
     kind: KindOption = "",
+    address: Annotated[str, typer.Option(help="Only what was asked from this address.")] = "",
     cause: Annotated[int | None, typer.Option(help="Only what this event brought about.")] = None,
     since: FromOption = None,
     until: ToOption = None,
@@ -95,7 +100,7 @@ def search(
     """
     from automation.app import journals
 
-    query = _query(bot, actor, kind, since, until, text, cause)
+    query = _query(bot, actor, kind, since, until, text, cause, address)
     events = journals.search(query, limit)
     if as_json:
         print_json([journals.as_document(event) for event in events])
@@ -149,6 +154,35 @@ def export(
         soft_wrap=True,
         highlight=False,
     )
+
+
+@journal.command()
+def seal(
+    before: Annotated[
+        str, typer.Option("--before", metavar="INSTANT", help="What is older loses its details.")
+    ],
+    archive: Annotated[
+        Path | None, typer.Option(help="Write what is dropped to this file first (.jsonl).")
+    ] = None,
+) -> None:
+    """Drop the details of old events; their hashes stay and prove the archive. Trades are kept.
+
+    Exit code 1 when there is nothing to drop, or it is not signed yet.
+
+    Example: [bold]freqfleet journal seal --before 2026-01-01 --archive 2025.jsonl[/bold]
+    """
+    from automation.app.journals import drop_details
+    from automation.core.errors import Refusal
+
+    until = instant(before, "--before")
+    assert until is not None
+    done = drop_details(until, archive)
+    if isinstance(done, Refusal):
+        out.print(done.reason, highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
+    sealed = done.event.payload
+    said = f"dropped the details of {done.dropped} events, {sealed['first']} to {sealed['last']}"
+    out.print(f"{said}; their hashes stay", highlight=False, soft_wrap=True)
 
 
 @journal.command()
