@@ -211,13 +211,33 @@ class FakeBotApi:
         login = f"{self.username}:{self.password}".encode()
         if request.headers.get("Authorization") != f"Basic {b64encode(login).decode()}":
             return web.json_response({"detail": "Unauthorized"}, status=401)
-        known = self._post(path) if request.method == "POST" else self._get(path, request.query)
+        if request.method == "DELETE":
+            known = self._delete(path)
+        else:
+            known = self._post(path) if request.method == "POST" else self._get(path, request.query)
         if known is None:
             return web.json_response({"detail": "Not Found"}, status=404)
         return web.json_response(known)
 
+    def _delete(self, path: str) -> Any:
+        """Cancel the open order of a trade."""
+        number = path.removeprefix("trades/").removesuffix("/open-order")
+        for trade in self.open_trades:
+            if str(trade["trade_id"]) == number:
+                trade["orders"] = [o | {"is_open": False} for o in trade.get("orders", ())]
+                return trade
+        return None
+
+    def _force_exit(self) -> dict[str, str]:
+        closed = (fake_trade(trade["trade_id"], closed=True) for trade in self.open_trades[:1])
+        self.closed_trades = [*closed, *self.closed_trades]
+        self.open_trades = self.open_trades[1:]
+        return {"result": "Created exit orders"}
+
     def _post(self, path: str) -> Any:
         states = {"pause": "paused", "stopentry": "paused", "start": "running", "stop": "stopped"}
+        if path == "forceexit":
+            return self._force_exit()
         if path == "reload_config":
             return {"status": "Reloading config ..."}
         if path not in states:

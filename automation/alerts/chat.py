@@ -11,6 +11,7 @@ from automation.alerts.dialects import clean, one_line
 from automation.core.model import BotStatus, FleetStatus
 
 EVERYBODY = "all"
+FLATTEN = "flatten"
 NEEDED = {
     "help": Role.VIEWER,
     "fleet": Role.VIEWER,
@@ -32,7 +33,8 @@ HELP = """/fleet – how all bots are
 /pause NAME – enter no more trades
 /resume NAME – trade again
 /start NAME, /stop NAME
-/panic – stop everything, asks first
+/panic – stop all entries and cancel all orders, asks first
+/panic flatten – and close all positions
 Instead of NAME, all means every bot and asks first."""
 _SIGNS = {"healthy": "🟢", "degraded": "🟡", "unhealthy": "🔴", "unknown": "⚪"}
 LONGEST_ANSWER = 4000
@@ -148,6 +150,14 @@ def tell_bot(bot: BotStatus) -> str:
             f"last candle closed {age} ago",
         ]
     )
+
+
+def question_of(asked: Asked) -> str:
+    """Ask for the second yes, saying what would be done."""
+    if asked.command != "panic":
+        return f"Really {asked.command} {asked.argument}?"
+    closing = " and close ALL POSITIONS at market" if asked.argument == FLATTEN else ""
+    return f"Really stop all entries, cancel all open orders{closing}, on every bot?"
 
 
 def bounded(lines: list[str]) -> str:

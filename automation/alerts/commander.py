@@ -20,10 +20,12 @@ from automation.alerts.channels.telegram import TelegramApi
 from automation.alerts.chat import (
     ACTIONS,
     EVERYBODY,
+    FLATTEN,
     HELP,
     NEEDED,
     OLD_AFTER_S,
     bounded,
+    question_of,
     read_update,
     role_of,
     tell_bot,
@@ -53,8 +55,8 @@ class FleetDesk(Protocol):
         """Do `start`, `stop`, `pause` or `resume` to a bot; the answer is a sentence."""
         ...
 
-    async def panic(self, actor: str) -> str | Refusal:
-        """Stop entries, cancel orders and whatever else panic means; the answer is a sentence."""
+    async def panic(self, actor: str, *, flatten: bool) -> str | Refusal:
+        """Stop entries and cancel orders, with `flatten` close positions too; a line a bot."""
         ...
 
 
@@ -166,6 +168,8 @@ class Commander:
         answer = self._answers.get(order.command)
         if answer is not None:
             return await answer(order)
+        if order.command == "panic" and order.argument not in {"", EVERYBODY, FLATTEN}:
+            return Refusal("write /panic, or /panic flatten to close all positions as well")
         if order.command == "panic" or order.argument == EVERYBODY:
             return await self._question(order)
         return await self._act(order)
@@ -219,7 +223,7 @@ class Commander:
             {"text": f"Yes, {order.command}", "callback_data": f"yes:{nonce}"},
             {"text": "No", "callback_data": f"no:{nonce}"},
         ]
-        question = f"Really {order.command} {order.argument or 'the whole fleet'}?"
+        question = question_of(order)
         await self._api.call(
             "sendMessage",
             chat_id=order.chat,
@@ -244,7 +248,7 @@ class Commander:
 
     async def _act(self, order: Order) -> str | Refusal:
         if order.command == "panic":
-            return await self._fleet.panic(order.actor)
+            return await self._fleet.panic(order.actor, flatten=order.argument == FLATTEN)
         assert order.command in ACTIONS
         if not order.argument:
             return Refusal(f"name a bot: /{order.command} NAME, or all")

@@ -26,6 +26,7 @@ from automation.core.model import FleetStatus
 from automation.core.paths import configs
 from automation.fleet import kinds as _fleet_kinds  # noqa: F401  defines the events that rules name
 from automation.fleet.commands import actor, bot_action, status
+from automation.fleet.panic import panic
 from automation.journal import Journal
 from automation.journal.event import to_us
 
@@ -54,16 +55,12 @@ class Desk:
         except ConfigError as refused:
             return Refusal(str(refused))
 
-    async def panic(self, actor: str) -> str | Refusal:
-        """Stop the entries of every bot; open trades keep their stops and exits."""
-        told = []
-        for bot in (await self.status()).bots:
-            try:
-                said = await self.ask(bot.name, "pause", actor)
-            except DependencyError as failed:
-                said = Refusal(str(failed))
-            told.append(f"{bot.name}: {said.reason if isinstance(said, Refusal) else said}")
-        return "; ".join(told)
+    async def panic(self, actor: str, *, flatten: bool) -> str | Refusal:
+        """Stop entries and cancel open orders on every bot; with `flatten` close positions too."""
+        with writing() as journal:
+            outcomes = await panic(self._home, journal, actor=actor, flatten=flatten)
+        lines = [one.sentence for one in outcomes]
+        return "\n".join(lines) if lines else Refusal("no bot runs")
 
 
 def read_alerts(path: Path | None, fleet: Fleet | None = None) -> Settings:

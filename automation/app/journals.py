@@ -16,6 +16,7 @@ from automation.app import outcomes as _outcomes  # noqa: F401  defines events a
 from automation.core.errors import ConfigError
 from automation.core.paths import home
 from automation.fleet import kinds as _fleet_kinds  # noqa: F401
+from automation.fleet import panic as _panic  # noqa: F401
 from automation.fleet.commands import actor
 from automation.fleet.home import Home
 from automation.journal import Event, Journal, Query, Verification, sentence

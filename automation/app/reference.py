@@ -22,6 +22,7 @@ from automation.app import outcomes as _outcomes  # noqa: F401
 from automation.core import config
 from automation.core.paths import root
 from automation.fleet import kinds as _fleet_kinds  # noqa: F401
+from automation.fleet import panic as _panic  # noqa: F401
 from automation.journal import KINDS, Kind
 from automation.journal import catalogue as _journal_kinds  # noqa: F401
 from automation.journal.reference import kinds_page

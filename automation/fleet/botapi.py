@@ -46,6 +46,10 @@ class HttpBotApi:
         """Write to `/api/v1/<path>`; errors as `get`."""
         return await self._call("POST", path, json=body, headers=self._login)
 
+    async def delete(self, path: str) -> Any:
+        """Delete `/api/v1/<path>`; errors as `get`."""
+        return await self._call("DELETE", path, headers=self._login)
+
     async def _call(
         self, method: str, path: str, *, headers: Mapping[str, str], **options: Any
     ) -> Any:

@@ -28,7 +28,7 @@ class Fleet:
     async def ask(self, bot, action, actor):
         return f"{bot}: {action}"
 
-    async def panic(self, actor):
+    async def panic(self, actor, *, flatten):
         return "stopped"
 
 

@@ -37,8 +37,8 @@ class Fleet:
         self.asked.append((action, bot, actor))
         return Refusal(f"{bot} runs already") if action == "start" else f"{bot}: {action} done"
 
-    async def panic(self, actor):
-        self.asked.append(("panic", "", actor))
+    async def panic(self, actor, *, flatten):
+        self.asked.append(("panic", "flatten" if flatten else "", actor))
         return "all 2 bots stopped"
 
 
@@ -156,6 +156,21 @@ async def test_panic_needs_a_second_yes_of_the_same_person(start, receivers, unt
     await until(lambda: len(receivers.taken) == 4)
     assert "no longer open" in receivers.texts[3]
     assert [asked[0] for asked in fleet.asked] == ["panic"]
+
+
+async def test_panic_says_what_it_would_do_and_flattens_only_when_asked(
+    start, receivers, until, fleet
+):
+    start()
+    receivers.type_in("/panic flatten")
+    await until(lambda: receivers.taken)
+    assert "close ALL POSITIONS" in receivers.texts[0]
+    receivers.press(button(receivers, "Yes"))
+    await until(lambda: len(receivers.taken) == 2)
+    assert fleet.asked == [("panic", "flatten", "telegram:7 Ann")]
+    receivers.type_in("/panic please")
+    await until(lambda: len(receivers.taken) == 3)
+    assert "/panic flatten" in receivers.texts[2]
 
 
 async def test_a_question_can_be_called_off_and_closes_by_itself(start, receivers, until, fleet):
