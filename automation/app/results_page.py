@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from automation.core.timerange import parse_timerange
+from tradekit import edge as edges
 from tradekit import metrics
 from tradekit.indicators import FloatArray
 
+COST_FRAC = 0.0012  # of notional, coming and going: `PackStrategy.cost_frac`
 _COLOURS = {"buy and hold": "#8d99ae", "without it": "#e76f51", "FSampleStrategy": "#2a9d8f"}
 _OWN_COLOUR = "#1d3557"
 _WIDTH, _HEIGHT, _EDGE = 430, 240, 40
@@ -115,10 +117,49 @@ def page_part(
     spans = "; ".join(f"{period} {_days(span)}" for period, span in periods.items())
     head = (
         f"{timeframe} candles of {bases} (Binance USDT perpetuals), mark prices and funding; taker fee "
-        f"0.05 % each way; 10,000 USDT, at most 3 trades, profile moderate. {spans}.\n\n"
+        f"0.05 % each way; 10,000 USDT, at most 3 trades, protections on. {spans}.\n\n"
         f"![equity](img/{name}.svg)\n\n"
     )
     return head + _table(rows) + "\n\n" + _LEGEND
+
+
+def profile_part(rows: Sequence[tuple[str, str, Row]]) -> str:
+    """Return the table of the same strategy under every profile."""
+    titles = ("period", "profile", "trades", "profit", "max. drawdown", "Sharpe", "CVaR", "limits",
+              "liquidations")  # fmt: skip
+    lines = ["By profile:", "", "| " + " | ".join(titles) + " |"]
+    lines.append("|---|---|" + "---:|" * (len(titles) - 2))
+    for period, name, row in rows:
+        cells = (
+            period, name, _whole(row.trades), f"{row.profit_frac:+.1%}", f"{row.drawdown_frac:.1%}",
+            f"{row.sharpe:.2f}", f"{row.cvar_frac:.2%}", _whole(row.limits_hit),
+            _whole(row.liquidations),
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def edge_of_record(record: Mapping[str, Any], since: str) -> edges.Edge | None:
+    """Return the edge of a record's trades in R: their profit over what their stop would lose."""
+    at_risk = (_numbers(record, "stop_dist_frac") + COST_FRAC) * (
+        _numbers(record, "amount") * _numbers(record, "open_rate")
+    )
+    known = at_risk > 0.0
+    return edges.measured(_numbers(record, "profit_abs")[known] / at_risk[known], since)
+
+
+def edge_part(record: Mapping[str, Any], since: str) -> str:
+    """Return the sentence on the edge that Kelly's rule is asked with."""
+    edge = edge_of_record(record, since)
+    if edge is None:
+        return "Edge out of sample: none can be measured."
+    plain = edge.win_frac - (1.0 - edge.win_frac) / edge.payoff
+    return (
+        f"Edge out of sample, in R: {edge.win_frac:.1%} of {edge.trades} trades won, {edge.payoff:.2f} "
+        f"times the mean loss each. Kelly's rule: {max(plain, 0.0):.2%} of equity, shrunk by the sample "
+        f"{edges.kelly_of(edge):.2%}, a quarter of it at most {edges.kelly_of(edge) / 4:.2%} a trade from "
+        f"{since} on."
+    )
 
 
 _LEGEND = (
