@@ -16,7 +16,7 @@ from typing import Any
 
 from automation.core.errors import FreqfleetError
 from automation.fleet.botapi import HttpBotApi, close_session, open_session
-from automation.fleet.control import LONGEST_WAIT_S, ask_supervisor
+from automation.fleet.control import ask_supervisor
 from automation.fleet.credentials import read_access
 from automation.fleet.home import Home
 from automation.fleet.lock import Holder, find_supervisor
@@ -25,6 +25,8 @@ from automation.fleet.process import living
 from automation.journal import Facts, Journal, define
 
 REQUEST_S = 15.0
+SUPERVISOR_S = 10.0
+"""The wish to pause is noted at once; what comes later is its doing, which nobody waits for."""
 
 
 class FleetPanic(Facts):
@@ -98,10 +100,12 @@ async def panic(
 
 async def _hold_down(bots: Sequence[str], holder: Holder | None, actor: str) -> None:
     """Have bots that do not run come up paused; one that is stopped for good refuses, as it may."""
-    for bot in bots if holder is not None else ():
+    if holder is None:
+        return
+    for bot in bots:
         with suppress(FreqfleetError):
             asked = {"do": "pause", "bot": bot, "actor": actor}
-            await asyncio.to_thread(ask_supervisor, holder, asked, LONGEST_WAIT_S + 5)
+            await asyncio.to_thread(ask_supervisor, holder, asked, SUPERVISOR_S)
 
 
 async def _stop(
@@ -131,15 +135,19 @@ async def _stop(
 async def _stop_entries(
     api: HttpBotApi, bot: str, holder: Holder | None, actor: str, errors: list[str]
 ) -> bool:
+    is_paused = False
     try:
         await api.post("stopentry")  # the bot itself first: a supervisor may be busy
-        if holder is not None:
-            asked = {"do": "pause", "bot": bot, "actor": actor}
-            await asyncio.to_thread(ask_supervisor, holder, asked, LONGEST_WAIT_S + 5)
+        is_paused = True
     except FreqfleetError as error:
         errors.append(str(error))
-        return (await _state(api)) == "paused"
-    return True
+    if holder is not None:
+        try:
+            asked = {"do": "pause", "bot": bot, "actor": actor}
+            await asyncio.to_thread(ask_supervisor, holder, asked, SUPERVISOR_S)
+        except FreqfleetError as error:
+            errors.append(str(error))
+    return is_paused or (await _state(api)) == "paused"
 
 
 async def _state(api: HttpBotApi) -> str:
