@@ -272,7 +272,8 @@ def _parcels(claimed: Iterable[PendingEffect]) -> list[Parcel]:
     rest = [one for one in parcels if one.notification.severity is not Severity.EMERGENCY]
     if len(rest) <= ALONE:
         return [*urgent, *rest]
-    rest.sort(key=lambda one: one.effects[0].created_us)
+    # Names of one moment by their number, not by their letters: the first and the last name them all.
+    rest.sort(key=lambda one: (one.effects[0].created_us, len(one.names[0]), one.names[0]))
     return [*urgent, *(_merged(portion) for portion in _portions(rest))]
 
 

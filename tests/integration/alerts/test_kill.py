@@ -15,7 +15,8 @@ SERVER = Path(__file__).with_name("serve_alerts.py")
 
 def names_of(text):
     """Give the messages that a text stands for: `#slack-3`, or `#slack-3~slack-7`."""
-    first, last = re.search(r"#slack-(\d+)(?:~slack-(\d+))?", text).groups()
+    shown = text.replace("\u2060", "")  # Slack shows a ~ between two joiners
+    first, last = re.search(r"#slack-(\d+)(?:~slack-(\d+))?", shown).groups()
     return set(range(int(first), int(last or first) + 1))
 
 
@@ -113,3 +114,7 @@ async def test_nothing_is_lost_in_a_sample_of_runs(seed, journal, server, receiv
 async def test_nothing_is_lost_in_fifty_runs(seed, journal, server, receivers, happen, until):
     expected = await run_and_kill(1000 + seed, 4, journal, server, receivers, happen, until)
     judge(journal, receivers, expected)
+
+
+def test_the_names_of_a_backlog_are_read_as_slack_shows_them():
+    assert names_of("x\n#slack-3\u2060~\u2060slack-7") == {3, 4, 5, 6, 7}
