@@ -17,19 +17,21 @@ from automation.core.model import (
     Action,
     ActionKind,
     ApiFacts,
+    Hold,
     ProcessFacts,
     Request,
     Wish,
 )
 from automation.core.seams import Patience, Runner
-from automation.fleet import crew, kinds
+from automation.core.vitals import NO_VITALS, Remedy
+from automation.fleet import crew, custody, kinds
 from automation.fleet.assess import describe_end
 from automation.fleet.botapi import HttpBotApi, SimulatorApi
 from automation.fleet.chronicle import Chronicle, Posted, display
 from automation.fleet.market import client_config
 from automation.fleet.memory import pardoned
 from automation.fleet.probe import BotProbe, SimulatorProbe
-from automation.fleet.render import forget_secrets
+from automation.fleet.render import database, forget_secrets
 from automation.fleet.restarts import remember_failure
 from automation.fleet.site import Site
 from automation.fleet.timing import Timing
@@ -59,7 +61,10 @@ async def perform(hands: Hands, unit: Unit, action: Action, cause: Posted) -> st
         return await _start(hands, unit, cause)
     if action.kind is ActionKind.STOP:
         return await _stop(hands, unit, action, cause)
-    return await _speak(hands, unit, action.kind)
+    if action.kind is ActionKind.QUARANTINE:
+        custody.quarantine(hands.site().home, hands.chronicle, unit, action.reason, cause)
+        return f"{unit.name} is quarantined"
+    return await _speak(hands, unit, action, cause)
 
 
 def connect(hands: Hands, unit: Unit) -> None:
@@ -73,6 +78,8 @@ def connect(hands: Hands, unit: Unit) -> None:
         bot, fast = HttpBotApi(hands.session, unit.access, timeout_s), hands.site().fast
         unit.client = bot if fast is None else fast.in_real_time(unit.name, bot)
         unit.probe = BotProbe(unit.client, hands.clock, hands.timing)
+        unit.senses = crew.senses_of(hands.site(), unit, hands.clock, hands.timing)
+    unit.vitals, unit.beliefs, unit.findings = NO_VITALS, {}, ()
     hands.watch(unit)
 
 
@@ -83,7 +90,8 @@ def bury(hands: Hands, unit: Unit, facts: ProcessFacts, cause: Posted | None, wh
         unit.watcher.cancel()
         unit.watcher = None
     reason = why or describe_end(replace(unit.snapshot(), api=ApiFacts()))
-    unit.probe = unit.client = None
+    unit.probe = unit.client = unit.senses = None
+    unit.vitals, unit.beliefs, unit.findings = NO_VITALS, {}, ()
     ended = kinds.Ended(
         unit=display(unit.name),
         pid=facts.identity.pid if facts.identity else 0,
@@ -108,8 +116,12 @@ async def _start(hands: Hands, unit: Unit, cause: Posted) -> str:
             taken_by=taken_by,
         )
         hands.chronicle.tell_unit("moved", unit.name, moved, cause=cause)
+    if unit.bot is not None:
+        known = str(database(hands.site(), unit.bot))
+        custody.prepare_check(home, hands.chronicle, unit, known)
     launch = await asyncio.to_thread(crew.render, hands.site(), unit, hands.clock)
     unit.process = await hands.runner.start(launch)
+    unit.is_halted = unit.start_wish is not unit.wish
     unit.blocked, unit.is_outdated = "", False
     if unit.memory.streak:
         unit.memory = replace(unit.memory, restarts=unit.memory.restarts + 1)
@@ -131,7 +143,11 @@ def _has_fixed_port(hands: Hands, unit: Unit) -> bool:
 
 
 async def _stop(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str:
-    facts = await hands.runner.stop(unit.name, hands.patience())
+    is_replaced = action.remedy is Remedy.REPLACE
+    patience = hands.timing.hasty if is_replaced else hands.patience()
+    facts = await hands.runner.stop(unit.name, patience)
+    if is_replaced:  # whatever held on to its port or its password is left behind
+        (hands.site().home.unit(unit.name) / "api.json").unlink(missing_ok=True)
     bury(hands, unit, facts, cause, f"stopped, for {action.reason}")
     forget_secrets(hands.site().home, unit.name)
     unit.blocked = ""
@@ -144,7 +160,8 @@ async def _stop(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str:
     return f"{display(unit.name)} was stopped"
 
 
-async def _speak(hands: Hands, unit: Unit, kind: ActionKind) -> str:
+async def _speak(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str:
+    kind = action.kind
     if unit.client is None or unit.bot is None:
         raise ConfigError(f"{display(unit.name)} does not run", cure="start it first")
     # The wish is written before it is carried out: killed in between, a pause must hold.
@@ -154,12 +171,19 @@ async def _speak(hands: Hands, unit: Unit, kind: ActionKind) -> str:
         await unit.client.post("pause")
         said = f"{unit.name} is paused: it minds its open trades and enters none"
     elif kind is ActionKind.RESUME:
-        unit.wish = Wish.RUN
+        unit.wish, unit.is_halted = Wish.RUN, False
         hands.save()
         # The strategy's drawdown ladder, once flat, waits for a person: this is one.
         (hands.site().home.unit(unit.name) / "user_data" / REARM_FILE).touch()
         await unit.client.post("start")
         said = f"{unit.name} trades again"
+    elif kind is ActionKind.HALT:
+        said = await _halt(hands, unit, action, cause)
+    elif kind is ActionKind.RELEASE:
+        custody.lift(hands.site().home, hands.chronicle, unit, action.reason)
+        unit.is_halted = False
+        await unit.client.post("start")
+        said = f"{unit.name} may enter trades again"
     else:
         # Freqtrade forgets a pause when it reloads, so what it reloads must say it.
         await asyncio.to_thread(crew.render, hands.site(), unit, hands.clock)
@@ -168,3 +192,14 @@ async def _speak(hands: Hands, unit: Unit, kind: ActionKind) -> str:
     if unit.probe is not None:
         await unit.probe.look()
     return said
+
+
+async def _halt(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str:
+    assert unit.client is not None
+    if action.rung is not None:
+        held = Hold(str(action.rung), action.reason, needs_person=False)
+        custody.hold(hands.site().home, hands.chronicle, unit, held, cause)
+    if unit.wish is Wish.RUN:
+        unit.is_halted = True
+    await unit.client.post("pause")
+    return f"{unit.name} enters no trades"

@@ -27,14 +27,11 @@ def assess(
     now_s: float,
     now_epoch_s: float,
     waits_for: str = "",
-    speed: float = 1.0,
     findings: tuple[Finding, ...] | None = None,
 ) -> Verdict:
     """Judge one unit; `waits_for` names what it needs before it can start, "" for nothing.
 
     `findings` is its ladder as it is believed to be; without it the ladder is climbed here.
-    `now_epoch_s` is the market's time, which runs `speed` times as fast as `now_s`; every limit
-    but those in candles is one of real time.
     """
     if not unit.process.is_alive:
         return _dead(unit, wish, now_s, waits_for)
@@ -42,7 +39,7 @@ def assess(
         state = BotState.PAUSED if unit.api.trader == "paused" else BotState.RUNNING
         return Verdict(state, Health.UNKNOWN, "is being stopped")
     if findings is None:
-        findings = climb(unit, timing, now_s=now_s, now_epoch_s=now_epoch_s, speed=speed)
+        findings = climb(unit, timing, now_s=now_s, now_epoch_s=now_epoch_s)
     if unit.is_simulator:
         return _simulator(unit, findings)
     return _alive(unit, findings, now_s - unit.process.seen_s)

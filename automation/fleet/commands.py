@@ -27,6 +27,7 @@ from automation.fleet.home import Home, read_json
 from automation.fleet.lock import Holder, SupervisorLock, find_supervisor
 from automation.fleet.memory import forget_failures, forget_stops
 from automation.fleet.process import ProcessRunner, living
+from automation.fleet.remedies.memory import forget_quarantine
 from automation.fleet.render import forget_secrets, log_path
 from automation.fleet.timing import DEFAULT_TIMING
 from automation.journal import Journal
@@ -164,6 +165,7 @@ async def _stop_units(home: Home, names: list[str], fleet: str, chronicle: Chron
             )
             chronicle.tell_unit("exited", name, ended)
         forget_failures(home, name)
+        forget_quarantine(home, name)
         forget_secrets(home, name)
 
     try:

@@ -13,11 +13,14 @@ from automation.core.model import SIMULATOR, Wish
 from automation.core.seams import Launch
 from automation.fleet.credentials import ApiAccess, ensure_access, move, read_access
 from automation.fleet.home import Home, read_json
+from automation.fleet.ladder.logwatch import LogWatch
+from automation.fleet.ladder.senses import Senses
 from automation.fleet.market import render_simulator
 from automation.fleet.memory import read_memory, read_wishes
 from automation.fleet.ports import find_free, is_free, owner_of
 from automation.fleet.process import digest_of
-from automation.fleet.render import launch_of, overlay, render_bot
+from automation.fleet.remedies.memory import read_holds
+from automation.fleet.render import launch_of, log_path, overlay, render_bot
 from automation.fleet.site import Site
 from automation.fleet.timing import Timing
 from automation.fleet.unit import Unit
@@ -32,6 +35,9 @@ def make_units(fleet: Fleet, home: Home, timing: Timing, now_s: float) -> dict[s
             units[name] = Unit(name, access, wish=Wish.STOP)
     for unit in units.values():
         unit.memory = read_memory(home, unit.name, now_s, timing.restart_cap_s)
+        if not unit.is_simulator:
+            unit.holds, unit.quarantine = read_holds(home, unit.name)
+            unit.is_halted = bool(unit.holds)
     return units
 
 
@@ -71,7 +77,18 @@ def render(site: Site, unit: Unit, clock: Clock) -> Launch:
     """Write what the unit needs and tell how to start it."""
     if unit.bot is None:
         return render_simulator(site, unit.access.port, clock)
-    return render_bot(site, unit.bot, unit.access, unit.wish)
+    return render_bot(site, unit.bot, unit.access, unit.start_wish)
+
+
+def senses_of(site: Site, unit: Unit, clock: Clock, timing: Timing) -> Senses:
+    """Make the eyes for a bot's present process: its log from now on, what it uses."""
+    log = LogWatch(log_path(site.home, unit.name), timing.limits.log_window_s)
+    log.skip()
+    pid = unit.process.identity.pid if unit.process.identity else 0
+    memory_mb = unit.bot.resources.memory_mb if unit.bot else None
+    limit = memory_mb * 1_000_000 if memory_mb else None
+    folder = site.home.unit(unit.name)
+    return Senses(log, pid, folder, clock, timing.detail_s, limit)
 
 
 def launch_to_adopt(site: Site, unit: Unit) -> Launch:

@@ -1,16 +1,20 @@
 """What to do about a fleet: desired state, snapshot and time in, actions out.
 
     a unit is wished to stop, alive          stop it; the simulator only after the last bot
-    it is wished to run, dead                start it: not before its back-off, not before the
-                                             simulator is healthy, not more than a few at once
-    alive, never came up, or hung            stop it (a remedy); the rule above starts it again
+    it is wished to run, dead                start it: not before its back-off, not before what it
+                                             leans on is well, not more than a few at once, and
+                                             after a failure within the fleet's restart budget;
+                                             failed too often, quarantine it
+    alive, a rung of its ladder is due       the next remedy (`remedies.plan`)
     alive, an operator asked for something   do that
+    alive, held for a reason, and it trades  stop its entries; release them once nothing holds it
 
 Pure and without memory, so it can be called as often as one likes: no action on a healthy fleet,
 none on a unit that is busy, never two for one unit. Refuses to know how things are done.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from automation.core.model import (
     Action,
@@ -24,6 +28,10 @@ from automation.core.model import (
     UnitSnapshot,
     Wish,
 )
+from automation.core.vitals import Remedy, Rung
+from automation.fleet.ladder.limits import DEFAULT_LIMITS, Limits
+from automation.fleet.remedies import breakers, budget
+from automation.fleet.remedies.plan import due, is_lifted, prescribe
 from automation.fleet.timing import Timing
 
 _BY_REQUEST = {
@@ -38,6 +46,8 @@ def decide(
 ) -> tuple[Action, ...]:
     """Decide on everything that is to be done now, each with its reason."""
     wanted = {unit.name: unit for unit in desired.units}
+    if breakers.is_trial(snapshot.breakers):
+        desired = replace(desired, starts_at_once=1)
     slots = desired.starts_at_once - sum(_is_coming_up(unit) for unit in snapshot.units)
     actions: list[Action] = []
     for unit in _in_order(desired, snapshot):
@@ -49,15 +59,28 @@ def decide(
                 continue
             slots -= 1
         actions.append(action)
+        if action.is_remedy or (action.kind is ActionKind.START and is_failure(unit)):
+            # What is decided in one breath counts for the fleet's budget as well.
+            snapshot = replace(snapshot, restarts_s=(*snapshot.restarts_s, now_s))
     return tuple(actions)
 
 
-def blocker(unit: UnitSnapshot, snapshot: FleetSnapshot) -> str:
+def blocker(unit: UnitSnapshot, snapshot: FleetSnapshot, limits: Limits = DEFAULT_LIMITS) -> str:
     """Name what a unit has to wait for before it can start; "" when nothing."""
-    simulator = snapshot.simulator
-    if unit.is_simulator or simulator is None:
+    if unit.is_simulator:
         return ""
-    return "" if simulator.verdict.health is Health.HEALTHY else "the simulator"
+    simulator = snapshot.simulator
+    if simulator is not None and simulator.verdict.health is not Health.HEALTHY:
+        return "the simulator"
+    forbidding = breakers.forbidding(snapshot.breakers)
+    if forbidding or not is_failure(unit):
+        return forbidding
+    return budget.refusal(unit, snapshot, limits, snapshot.now_s)
+
+
+def is_failure(unit: UnitSnapshot) -> bool:
+    """Tell whether a start of this unit answers a failure, so that it counts for the budget."""
+    return not unit.is_simulator and unit.memory.streak > 0
 
 
 def _in_order(desired: DesiredFleet, snapshot: FleetSnapshot) -> Iterator[UnitSnapshot]:
@@ -88,8 +111,11 @@ def _for_unit(
     if wanted is None or wanted.wish is Wish.STOP:
         return _stop(wanted, unit, snapshot)
     if not unit.process.is_alive:
-        return _start(unit, snapshot, now_s)
-    return _remedy(unit, timing, now_s) or _request(wanted, unit)
+        return _quarantine(unit, timing) or _start(unit, snapshot, timing, now_s)
+    if unit.is_simulator:
+        return _restart_simulator(unit)
+    remedy = _hung_in_quarantine(unit) or prescribe(unit, snapshot, timing.limits, now_s)
+    return remedy or _request(wanted, unit) or _hold(wanted, unit)
 
 
 def _stop(wanted: DesiredUnit | None, unit: UnitSnapshot, snapshot: FleetSnapshot) -> Action | None:
@@ -104,10 +130,26 @@ def _stop(wanted: DesiredUnit | None, unit: UnitSnapshot, snapshot: FleetSnapsho
     return Action(ActionKind.STOP, unit.name, reason)
 
 
-def _start(unit: UnitSnapshot, snapshot: FleetSnapshot, now_s: float) -> Action | None:
-    if now_s < unit.memory.not_before_s or blocker(unit, snapshot):
+def _quarantine(unit: UnitSnapshot, timing: Timing) -> Action | None:
+    if unit.is_simulator or unit.quarantine:
         return None
-    if unit.blocked:
+    if unit.memory.streak < timing.limits.quarantine_after:
+        return None
+    reason = f"it failed {unit.memory.streak} times in a row"
+    return Action(ActionKind.QUARANTINE, unit.name, reason, remedy=Remedy.QUARANTINE)
+
+
+def _start(
+    unit: UnitSnapshot, snapshot: FleetSnapshot, timing: Timing, now_s: float
+) -> Action | None:
+    if now_s < unit.memory.not_before_s or blocker(unit, snapshot, timing.limits):
+        return None
+    if unit.quarantine:
+        waited_s = now_s - unit.process.since_s
+        if not unit.had_trades or waited_s < timing.limits.quarantine_retry_s:
+            return None
+        reason = "it is quarantined, but has open trades that somebody must mind"
+    elif unit.blocked:
         reason = f"try {unit.memory.streak + 1} after: {unit.blocked}"
     elif unit.memory.streak:
         reason = f"it failed {unit.memory.streak} times in a row and its wait is over"
@@ -117,20 +159,19 @@ def _start(unit: UnitSnapshot, snapshot: FleetSnapshot, now_s: float) -> Action 
     return Action(ActionKind.START, unit.name, reason)
 
 
-def _remedy(unit: UnitSnapshot, timing: Timing, now_s: float) -> Action | None:
-    age_s = now_s - unit.process.seen_s
-    answered_s = unit.api.answered_s
-    if unit.api.is_refused:
-        return None  # it lives and trades; who changed the password must say what they want
-    if answered_s is None:
-        if age_s < timing.startup_s:
-            return None
-        reason = f"it never came up: no answer in {age_s:.0f} s"
-    elif unit.api.failing_since_s is not None and now_s - answered_s >= timing.hung_s:
-        reason = f"it hangs: no answer for {now_s - answered_s:.0f} s"
-    else:
+def _restart_simulator(unit: UnitSnapshot) -> Action | None:
+    finding = due(unit)
+    if finding is None or finding.rung is not Rung.API:
         return None
-    return Action(ActionKind.STOP, unit.name, reason, is_remedy=True)
+    return Action(ActionKind.STOP, unit.name, finding.evidence, is_remedy=True)
+
+
+def _hung_in_quarantine(unit: UnitSnapshot) -> Action | None:
+    """Nobody is tried in vain; but what hangs minds no trades either."""
+    finding = due(unit)
+    if not unit.quarantine or finding is None or finding.rung not in (Rung.API, Rung.LOOP):
+        return None
+    return Action(ActionKind.STOP, unit.name, finding.evidence, is_remedy=True, rung=finding.rung)
 
 
 def _request(wanted: DesiredUnit, unit: UnitSnapshot) -> Action | None:
@@ -141,3 +182,15 @@ def _request(wanted: DesiredUnit, unit: UnitSnapshot) -> Action | None:
     if unit.api.answered_s is None:
         return None  # not up yet; the request waits
     return Action(_BY_REQUEST[wanted.request], unit.name, f"{wanted.request} was asked for")
+
+
+def _hold(wanted: DesiredUnit, unit: UnitSnapshot) -> Action | None:
+    """Keep the entries of a held bot stopped, and release them once nothing holds it."""
+    if unit.api.failing_since_s is not None:
+        return None
+    if unit.api.trader == "running" and unit.holds and not is_lifted(unit):
+        return Action(ActionKind.HALT, unit.name, unit.holds[0].reason)
+    is_paused_for_it = unit.api.trader == "paused" and unit.is_halted
+    if is_paused_for_it and wanted.wish is Wish.RUN and is_lifted(unit):
+        return Action(ActionKind.RELEASE, unit.name, "nothing holds it any more")
+    return None

@@ -55,6 +55,13 @@ class ExchangeWatch:
         """Start with nothing told."""
         self._weight = Gauge(0.1, WEIGHT_BOUNDS, self.gap_s)
 
+    @property
+    def trouble(self) -> str:
+        """Tell what is wrong with the exchange as seen from here; "" for nothing."""
+        if self._is_banned:
+            return "it has banned this address"
+        return "" if self._down_since_s is None else "it does not answer the supervisor"
+
     async def look(self) -> None:
         """Ask once and tell what changed."""
         url = self.address()

@@ -186,6 +186,8 @@ class InRealTime:
             return self._health(answer, tempo)
         if path == "pair_candles" and answer.get("length"):
             return self._candles(answer, tempo)
+        if path == "status":
+            return [_with_real_orders(trade, tempo) for trade in answer]
         return answer
 
     def _health(self, answer: dict[str, Any], tempo: Tempo) -> dict[str, Any]:
@@ -203,7 +205,20 @@ class InRealTime:
             self.lag.lag_s = max(self.lag.lag_s, overdue_s)
         row = list(answer["data"][-1])
         row[column] = tempo.real(opened_s) * 1000
-        return answer | {"data": [*answer["data"][:-1], row]}
+        analyzed_s = answer.get("last_analyzed_ts")
+        real = {} if not analyzed_s else {"last_analyzed_ts": tempo.real(analyzed_s)}
+        return answer | {"data": [*answer["data"][:-1], row]} | real
+
+
+def _with_real_orders(trade: dict[str, Any], tempo: Tempo) -> dict[str, Any]:
+    """Convert when orders were placed and filled; the trade's own opening tells it apart, and stays."""
+
+    def real_ms(entry: Mapping[str, Any], key: str) -> dict[str, float]:
+        market_ms = entry.get(key)
+        return {} if not market_ms else {key: tempo.real(market_ms / 1000) * 1000}
+
+    orders = [order | real_ms(order, "order_timestamp") for order in trade.get("orders") or ()]
+    return trade | real_ms(trade, "open_fill_timestamp") | {"orders": orders}
 
 
 def fast_forward(

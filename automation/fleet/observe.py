@@ -20,20 +20,24 @@ from automation.core.model import (
     FleetSnapshot,
     Health,
     ProcessFacts,
+    RemedyMemory,
+    UnitSnapshot,
     Wish,
 )
 from automation.core.seams import Runner
-from automation.fleet import crew, kinds
+from automation.fleet import crew, custody, kinds
 from automation.fleet.act import Hands, bury, connect
 from automation.fleet.assess import assess
 from automation.fleet.chronicle import display
 from automation.fleet.decide import blocker
 from automation.fleet.feed import MessageFeed
 from automation.fleet.hearing import Ear
+from automation.fleet.ladder.climb import climb
+from automation.fleet.ladder.settle import ladder_of, settle
 from automation.fleet.lookout import Lookout
 from automation.fleet.probe import BotProbe
 from automation.fleet.render import database
-from automation.fleet.restarts import remember_failure, remember_health
+from automation.fleet.restarts import is_forgiven, remember_failure, remember_health
 from automation.fleet.tradebook import TradeBook
 from automation.fleet.unit import Unit
 
@@ -76,12 +80,14 @@ class Observer:
     def judge(self, snapshot: FleetSnapshot) -> None:
         """Give every unit its verdict; the simulator first, for bots wait for it."""
         now_epoch_s = snapshot.taken_at.timestamp()
-        context = snapshot
+        context, limits = snapshot, self.hands.timing.limits
         for frozen in sorted(snapshot.units, key=lambda u: not u.is_simulator):
             unit = self.units[frozen.name]
-            waits_for = blocker(frozen, context)
+            waits_for = blocker(frozen, context, limits)
             wish = self.wish_of(unit)
             now_s = snapshot.now_s
+            if frozen.process.is_alive:
+                self._climb(unit, frozen, now_s, now_epoch_s)
             verdict = assess(
                 frozen,
                 wish,
@@ -89,14 +95,24 @@ class Observer:
                 now_s=now_s,
                 now_epoch_s=now_epoch_s,
                 waits_for=waits_for,
+                findings=unit.findings if frozen.process.is_alive else None,
             )
             was, unit.verdict = unit.verdict, verdict
             is_healthy = verdict.health is Health.HEALTHY
             unit.memory = remember_health(unit.memory, is_healthy, now_s)
+            if is_forgiven(unit.memory, self.hands.timing, now_s):
+                unit.remedy = RemedyMemory()
             judged = unit.snapshot()
             if judged.is_simulator:
-                context = replace(context, units=(judged,))
+                bots = (one for one in context.units if not one.is_simulator)
+                context = replace(context, units=(judged, *bots))
             self.hands.chronicle.judge(judged, was)
+
+    def _climb(self, unit: Unit, frozen: UnitSnapshot, now_s: float, now_epoch_s: float) -> None:
+        timing = self.hands.timing
+        seen = climb(frozen, timing, now_s=now_s, now_epoch_s=now_epoch_s)
+        unit.beliefs = settle(unit.beliefs, seen, timing.limits, now_s)
+        unit.findings = ladder_of(unit.beliefs)
 
     def watch(self, unit: Unit) -> None:
         """Ask the unit's API from now on, until its process is another."""
@@ -160,6 +176,7 @@ class Observer:
             before, after = probe.facts, await probe.look()
             if unit.bot is not None:
                 self._follow_trader(unit, before.trader, after.trader)
+                self._sense(unit)
                 await self._note_trades(unit)
                 if self.lookout is not None:
                     await self.lookout.note(unit)
@@ -181,12 +198,33 @@ class Observer:
     def _follow_trader(self, unit: Unit, before: str, after: str) -> None:
         """What was paused or resumed elsewhere (FreqUI, Telegram) is wished, and stays so."""
         wish = _PAUSES.get((before, after))
-        if wish is None or unit.wish in (wish, Wish.STOP) or unit.busy is not None:
+        if wish is None or unit.wish is Wish.STOP or unit.busy is not None:
+            return
+        if unit.is_halted and wish is Wish.RUN:
+            unit.is_halted = False
+            home, chronicle = self.hands.site().home, self.hands.chronicle
+            custody.lift(home, chronicle, unit, "it was told to trade", actor="freqtrade")
+        if unit.wish is wish or unit.is_halted:
             return
         unit.wish = wish
         self.hands.save()
         facts = kinds.Wished(wish=wish, asked="pause" if wish is Wish.PAUSE else "resume")
         self.hands.chronicle.tell("bot.wished", facts, bot=unit.name, actor="freqtrade")
+
+    def _sense(self, unit: Unit) -> None:
+        """See what the bot does not tell, and whether its trades are those of before a restart."""
+        probe = unit.probe
+        if unit.bot is None or unit.senses is None or not isinstance(probe, BotProbe):
+            return
+        unit.vitals = unit.senses.look(probe.vitals, probe.facts.trader)
+        home, known = self.hands.site().home, str(database(self.hands.site(), unit.bot))
+        try:
+            if custody.check_trades(home, self.hands.chronicle, unit, probe):
+                self.wake()
+            custody.write_down_trades(home, unit, known)
+        except DependencyError as error:  # a full disk must not stop the supervision
+            log = structlog.get_logger("fleet")
+            log.warning("trades not written down", bot=unit.name, error=str(error))
 
     async def _note_trades(self, unit: Unit) -> None:
         probe = unit.probe

@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Callable
 
 from automation.core.errors import PermanentError, Refusal
-from automation.core.model import Request, Wish
-from automation.fleet import kinds
+from automation.core.model import RemedyMemory, Request, Wish
+from automation.fleet import custody, kinds
 from automation.fleet.chronicle import Chronicle
 from automation.fleet.control import LONGEST_WAIT_S
+from automation.fleet.home import Home
 from automation.fleet.memory import pardoned
 from automation.fleet.unit import Unit
 
@@ -27,9 +28,11 @@ class Operator:
         chronicle: Chronicle,
         wake: Callable[[], None],
         save: Callable[[], None],
+        home: Home,
     ) -> None:
         """Work on the supervisor's own units."""
         self._units, self._chronicle, self._wake, self._save = units, chronicle, wake, save
+        self._home = home
 
     async def ask(self, bot: str, action: str, actor: str) -> str | Refusal:
         """Do an action and tell what came of it; a Refusal when it is impossible now."""
@@ -47,6 +50,12 @@ class Operator:
         unit.request = request
         if action in ("start", "restart"):
             unit.memory, unit.blocked = pardoned(unit.memory), ""
+            unit.remedy = RemedyMemory()
+            custody.pardon(self._home, self._chronicle, unit, actor or "operator")
+        if action == "resume":
+            unit.remedy = RemedyMemory()
+            who = actor or "operator"
+            custody.lift(self._home, self._chronicle, unit, "it was resumed", who)
         waiting = self._outcome(unit) if request is not None or _must_stop(unit, wish) else None
         self._wake()
         return said if waiting is None else await _wait_for(waiting, bot)

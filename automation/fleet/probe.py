@@ -13,7 +13,9 @@ from automation.core.clock import Clock
 from automation.core.errors import PermanentError, TransientError
 from automation.core.model import ApiFacts
 from automation.core.seams import BotApi
+from automation.core.vitals import NO_VITALS
 from automation.fleet.botapi import LoginRefused
+from automation.fleet.ladder import answers
 from automation.fleet.timing import Timing
 
 
@@ -65,6 +67,7 @@ class BotProbe:
         self._turn = 0
         self.facts = ApiFacts()
         self.trades = Trades()
+        self.vitals = NO_VITALS
         self.capital_usdt: float | None = None  # what the bot began with
         self.stops_on_exchange = False
 
@@ -103,6 +106,7 @@ class BotProbe:
             timeframe_s=int(config["timeframe_ms"]) // 1000,
         )
         self.stops_on_exchange = bool(config.get("stoploss_on_exchange"))
+        self.vitals = answers.with_config(self.vitals, config)
         health = await self._api.get("health")
         facts = replace(facts, looped_epoch_s=health.get("last_process_ts"))
         if facts.looped_epoch_s is None:
@@ -120,6 +124,7 @@ class BotProbe:
         if known - seen:
             self._details_due_s = 0.0  # something was closed: look at once, and far back
         self.trades = Trades(opened, None, self.trades.closed_total)
+        self.vitals = answers.with_trades(self.vitals, opened, self._clock.monotonic())
 
     async def _details(self, facts: ApiFacts) -> ApiFacts:
         whitelist = await self._api.get("whitelist")
@@ -146,6 +151,7 @@ class BotProbe:
         pair = facts.pairs[self._turn % len(facts.pairs)]
         self._turn += 1
         answer = await self._api.get("pair_candles", pair=pair, timeframe=timeframe, limit=1)
+        self.vitals = answers.with_candle(self.vitals, pair, answer, facts.pairs, facts.timeframe_s)
         if answer.get("length"):
             opened_ms = answer["data"][-1][answer["columns"].index("__date_ts")]
             self._candles[pair] = opened_ms / 1000 + facts.timeframe_s

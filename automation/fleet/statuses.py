@@ -12,9 +12,12 @@ from automation.core.model import (
     FleetSnapshot,
     FleetStatus,
     Health,
+    RungStatus,
     UnitSnapshot,
     Wish,
 )
+from automation.core.vitals import Rung
+from automation.fleet.assess import worst_of
 
 
 def fleet_status(
@@ -40,6 +43,27 @@ def fleet_status(
         if simulator
         else None,
         taken_at=snapshot.taken_at,
+        dependencies={b.dependency: b.reason for b in snapshot.breakers if b.is_open},
+    )
+
+
+def _failing(unit: UnitSnapshot) -> Rung | None:
+    worst = worst_of(unit.findings)
+    if worst is not None:
+        return worst.rung
+    is_dead = not unit.process.is_alive and unit.verdict.health is Health.UNHEALTHY
+    return Rung.PROCESS if is_dead else None
+
+
+def _ladder(unit: UnitSnapshot, now_s: float) -> tuple[RungStatus, ...]:
+    return tuple(
+        RungStatus(
+            rung=finding.rung,
+            health=finding.health,
+            evidence=finding.evidence,
+            for_s=round(max(0.0, now_s - finding.since_s), 1),
+        )
+        for finding in unit.findings
     )
 
 
@@ -71,6 +95,9 @@ def _status(
         last_loop_age_s=_age_s(api.looped_epoch_s, now),
         adopted=process.is_adopted and process.is_alive,
         outdated=unit.is_outdated,
+        failing=_failing(unit),
+        ladder=() if unit.is_simulator else _ladder(unit, now_s),
+        holds=tuple(hold.reason for hold in unit.holds),
     )
 
 

@@ -26,10 +26,12 @@ from automation.core.model import (
     SIMULATOR,
     Action,
     ActionKind,
+    Breaker,
     DesiredFleet,
     DesiredUnit,
     FleetSnapshot,
     FleetStatus,
+    RemedyMemory,
     RestartMemory,
     Wish,
 )
@@ -39,9 +41,9 @@ from automation.fleet.act import Hands, perform
 from automation.fleet.botapi import close_session, open_session
 from automation.fleet.chronicle import Chronicle, Posted, bot_of, display
 from automation.fleet.control import ControlServer
-from automation.fleet.fastforward import fast_forward, refuse_other_time
-from automation.fleet.decide import decide
+from automation.fleet.decide import decide, is_failure
 from automation.fleet.exchange import BINANCE, ExchangeWatch
+from automation.fleet.fastforward import fast_forward, refuse_other_time
 from automation.fleet.home import Home, read_json, write_json
 from automation.fleet.live import live_bots, refuse_unconfirmed
 from automation.fleet.lock import SupervisorLock
@@ -52,6 +54,8 @@ from automation.fleet.observe import Observer
 from automation.fleet.operator import Operator
 from automation.fleet.preflight import refuse_faults
 from automation.fleet.process import ProcessRunner, living
+from automation.fleet.remedies import breakers, events
+from automation.fleet.remedies.memory import forget_quarantine, read_restarts, write_restarts
 from automation.fleet.restarts import remember_failure
 from automation.fleet.site import ExchangeSection, Site
 from automation.fleet.statuses import fleet_status
@@ -98,6 +102,8 @@ class Supervisor:
         self._rotate_due_s = 0.0
         self._saved: dict[str, RestartMemory] = {}
         self._hands: Hands | None = None
+        self._breakers: tuple[Breaker, ...] = ()
+        self._restarts_s: tuple[float, ...] = ()  # for failures
         self._fast = fast_forward(fleet, self.home, self._chronicle, self._clock)
 
     async def run(self, watch: Watch | None = None, *, handle_signals: bool = True) -> None:
@@ -150,11 +156,14 @@ class Supervisor:
     ) -> None:
         now_s = self._clock.monotonic()
         self._units = crew.make_units(self.fleet, self.home, self._timing, now_s)
+        self._restarts_s = read_restarts(self.home, now_s)
         self._open_clock()
         observer = self._make_observer(session)
         self._runner.when_one_ends(self._wake.set)
         adopted = await observer.adopt()
-        operator = Operator(self._units, self._chronicle, self._wake.set, self._save_wishes)
+        operator = Operator(
+            self._units, self._chronicle, self._wake.set, self._save_wishes, self.home
+        )
         async with (
             self._make_lookout(session) as observer.lookout,
             ControlServer(self.home, self.status, self.go_down, operator.ask) as control,
@@ -229,6 +238,7 @@ class Supervisor:
         while True:
             await observer.look()
             observer.judge(self._snapshot())
+            self._follow_dependencies(observer)
             if self._down and not any(u.process.is_alive or u.busy for u in self._units.values()):
                 return
             now_s = self._clock.monotonic()
@@ -245,11 +255,27 @@ class Supervisor:
                     await self._wake.wait()
             self._wake.clear()
 
+    def _follow_dependencies(self, observer: Observer) -> None:
+        trouble = observer.lookout.exchange.trouble if observer.lookout is not None else ""
+        was = {breaker.dependency: breaker for breaker in self._breakers}
+        self._breakers = breakers.step(
+            self._breakers, self._snapshot(), trouble, self._timing.limits
+        )
+        for breaker in self._breakers:
+            before = was.get(breaker.dependency, Breaker(breaker.dependency))
+            if breaker.is_open and not before.is_open:
+                fails = events.DependencyFails(dependency=breaker.dependency, reason=breaker.reason)
+                self._chronicle.tell("dependency.fails", fails)
+            elif before.is_open and not breaker.is_open:
+                well = events.DependencyWell(dependency=breaker.dependency)
+                self._chronicle.tell("dependency.well", well)
+
     def _finish(self) -> None:
         """Leave the state folder as after an orderly end."""
         market.forget(self.home)
         for name in self._units:
             forget_failures(self.home, name)
+            forget_quarantine(self.home, name)
         forget_stops(self.home)
         said = kinds.FleetDown(fleet=self.fleet.fleet, reason=self._down)
         self._chronicle.tell("fleet.down", said)
@@ -275,8 +301,21 @@ class Supervisor:
         facts = kinds.Decided(unit=display(unit.name), action=action.kind, reason=action.reason)
         decided = self._chronicle.tell("action.decided", facts, bot=bot_of(unit.name))
         unit.busy = action.kind
+        self._remember_remedy(unit, action)
         doing = self._guard(unit, action, decided)
         unit.task = asyncio.create_task(doing, name=f"{action.kind} {unit.name}")
+
+    def _remember_remedy(self, unit: Unit, action: Action) -> None:
+        now_s = self._clock.monotonic()
+        if action.kind is ActionKind.START and is_failure(unit.snapshot()):
+            window_s = self._timing.limits.budget_window_s
+            self._restarts_s = (*(s for s in self._restarts_s if now_s - s < window_s), now_s)
+            with suppress(DependencyError):  # a full disk must not stop the supervision
+                write_restarts(self.home, self._restarts_s, now_s)
+        if action.remedy is None or action.rung is None:
+            return
+        tried = unit.remedy.tried if unit.remedy.rung is action.rung else ()
+        unit.remedy = RemedyMemory(action.rung, (*tried, action.remedy), now_s)
 
     async def _guard(self, unit: Unit, action: Action, decided: Posted) -> None:
         """Do an action and note what came of it, whatever goes wrong."""
@@ -327,6 +366,8 @@ class Supervisor:
             self._clock.monotonic(),
             tuple(unit.snapshot() for unit in self._units.values()),
             bool(self._down),
+            self._breakers,
+            self._restarts_s,
         )
 
     def _wish_of(self, unit: Unit) -> Wish:

@@ -13,8 +13,11 @@ from automation.core.model import (
     ActionKind,
     ApiFacts,
     BotState,
+    Finding,
     Health,
+    Hold,
     ProcessFacts,
+    RemedyMemory,
     Request,
     RestartMemory,
     UnitSnapshot,
@@ -22,8 +25,12 @@ from automation.core.model import (
     Wish,
 )
 from automation.core.seams import BotApi
+from automation.core.vitals import NO_VITALS, Vitals
 from automation.fleet.credentials import ApiAccess
+from automation.fleet.ladder.senses import Senses
+from automation.fleet.ladder.settle import Beliefs
 from automation.fleet.probe import BotProbe, SimulatorProbe
+from automation.fleet.remedies.account import Ledger
 from automation.fleet.tradebook import TradeBook
 
 NOT_JUDGED = Verdict(BotState.QUEUED, Health.UNKNOWN, "")
@@ -50,6 +57,16 @@ class Unit:
     is_outdated: bool = False
     verdict: Verdict = NOT_JUDGED
     book: TradeBook | None = None
+    senses: Senses | None = None
+    vitals: Vitals = NO_VITALS
+    beliefs: Beliefs = field(default_factory=dict)  # what is believed of each rung
+    findings: tuple[Finding, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    is_halted: bool = False
+    remedy: RemedyMemory = field(default_factory=RemedyMemory)
+    quarantine: str = ""
+    ledger: Ledger | None = None  # the open trades, as they were last written down
+    is_to_be_checked: bool = False  # its trades after a restart against those before
     task: asyncio.Task[None] | None = None  # the action under way
     watcher: asyncio.Task[None] | None = None  # the poll of its API
 
@@ -63,6 +80,11 @@ class Unit:
         """What its API last said."""
         return self.probe.facts if self.probe is not None else ApiFacts()
 
+    @property
+    def start_wish(self) -> Wish:
+        """What its next process shall do at first: a held bot starts paused."""
+        return Wish.PAUSE if self.holds and self.wish is Wish.RUN else self.wish
+
     def snapshot(self) -> UnitSnapshot:
         """Freeze what is known."""
         return UnitSnapshot(
@@ -74,6 +96,13 @@ class Unit:
             blocked=self.blocked,
             is_outdated=self.is_outdated,
             verdict=self.verdict,
+            vitals=self.vitals,
+            findings=self.findings,
+            holds=self.holds,
+            is_halted=self.is_halted,
+            remedy=self.remedy,
+            quarantine=self.quarantine,
+            had_trades=self.ledger is not None and bool(self.ledger.trades),
         )
 
     def answer(self, sentence: str) -> None:

@@ -50,8 +50,7 @@ def orders(view: View) -> Finding:
     vitals, limits = view.unit.vitals, view.timing.limits
     if vitals.seen_s is None:
         return unjudged(Rung.ORDERS)
-    own_s = vitals.order_limit_s
-    limit_s = (own_s / view.speed if own_s else limits.order_limit_s) + limits.order_grace_s
+    limit_s = (vitals.order_limit_s or limits.order_limit_s) + limits.order_grace_s
     stuck = [o for o in vitals.orders if view.since(o.placed_epoch_s) > limit_s]
     if not stuck:
         return fine(Rung.ORDERS, f"{len(vitals.orders)} open, none for over {limit_s / 60:.0f} min")
@@ -98,8 +97,7 @@ def _is_being_closed(trade: OpenTrade, view: View) -> bool:
 
 def _late_after_s(view: View) -> float:
     timing, candle_s = view.timing, view.unit.api.timeframe_s
-    grace_s = timing.candle_grace_s * view.speed  # candles close in the market's time
-    return timing.candles_late * candle_s + grace_s if candle_s else 0.0
+    return timing.candles_late * candle_s + timing.candle_grace_s if candle_s else 0.0
 
 
 def _ago(age_s: float) -> str:

@@ -19,10 +19,10 @@ _ABOVE_LOGIN = (Rung.TRADER, Rung.LOOP, Rung.CANDLES, Rung.SIGNALS, Rung.ORDERS,
 
 
 def climb(
-    unit: UnitSnapshot, timing: Timing, *, now_s: float, now_epoch_s: float, speed: float = 1.0
+    unit: UnitSnapshot, timing: Timing, *, now_s: float, now_epoch_s: float
 ) -> tuple[Finding, ...]:
     """Judge every rung of one bot, from the ground up."""
-    view = View(unit, timing, now_s, now_epoch_s, speed)
+    view = View(unit, timing, now_s, now_epoch_s)
     if not unit.process.is_alive:
         dead = bad(Rung.PROCESS, Health.UNHEALTHY, "its process does not run", is_due=True)
         return (dead, *(unjudged(rung) for rung in Rung if rung is not Rung.PROCESS))
@@ -55,13 +55,15 @@ def _api(view: View) -> Finding:
         said = f"its API does not answer yet, {view.age_s:.0f} s after {event}"
         if view.age_s < timing.startup_s:
             return Finding(Rung.API, Health.UNKNOWN, said)
-        return bad(Rung.API, Health.UNHEALTHY, said, is_due=True)
+        return bad(Rung.API, Health.UNHEALTHY, f"it never came up: {said}", is_due=True)
     silent_s = view.now_s - api.answered_s
     if api.failing_since_s is None or silent_s < timing.slow_s:
         return fine(Rung.API, "answers")
     said = f"its API has not answered for {silent_s:.0f} s: {api.problem}"
     health = Health.UNHEALTHY if silent_s >= timing.silent_s else Health.DEGRADED
-    return bad(Rung.API, health, said, is_due=silent_s >= timing.hung_s)
+    if silent_s >= timing.hung_s:
+        return bad(Rung.API, health, f"it hangs: {said}", is_due=True)
+    return bad(Rung.API, health, said)
 
 
 def _login(view: View) -> Finding:

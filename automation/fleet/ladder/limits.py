@@ -47,6 +47,7 @@ class Limits:
     budget_window_s: float = 600.0
     budget_least: int = 6  # restarts for failures in the window, whatever the fleet's size
     budget_per_bot: float = 2.0
+    stagger_s: float = 1.0  # between two restarts for failures
     restarts_per_minute: int = 8  # a start costs an address about 100 of its 2400 a minute
     breaker_clear_s: float = 30.0  # without evidence, before a dependency is tried again
     trial_s: float = 30.0  # as long one bot at a time may try

@@ -18,11 +18,10 @@ class View:
     timing: Timing
     now_s: float
     now_epoch_s: float
-    speed: float = 1.0  # of the market's time against the real one
 
     def since(self, epoch_s: float) -> float:
-        """Tell the real seconds since an instant of the market's time."""
-        return (self.now_epoch_s - epoch_s) / self.speed
+        """Tell the seconds since an instant."""
+        return self.now_epoch_s - epoch_s
 
     @property
     def age_s(self) -> float:

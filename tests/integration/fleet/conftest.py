@@ -12,6 +12,7 @@ import pytest
 from automation.core.config import Fleet
 from automation.core.model import FleetStatus
 from automation.core.seams import Patience
+from automation.fleet.ladder.limits import Limits
 from automation.fleet.supervisor import Supervisor, Surroundings
 from automation.fleet.timing import Timing
 from automation.journal import Journal, sentence
@@ -27,6 +28,7 @@ FAST = Timing(
     slow_s=0.8,
     silent_s=1.2,
     hung_s=2.0,
+    limits=Limits(stagger_s=0.0, warmup_s=0.5, budget_least=100, restarts_per_minute=100),
     restart_base_s=0.4,
     restart_cap_s=1.6,
     healthy_again_s=600.0,

@@ -32,7 +32,8 @@ def bot_of(status, name="bot-a"):
 
 async def ask(supervisor, bot, action):
     save = supervisor._save_wishes
-    operator = Operator(supervisor._units, supervisor._chronicle, supervisor._wake.set, save)
+    wake = supervisor._wake.set
+    operator = Operator(supervisor._units, supervisor._chronicle, wake, save, supervisor.home)
     return await operator.ask(bot, action, "tester")
 
 

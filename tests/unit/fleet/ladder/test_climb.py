@@ -20,9 +20,9 @@ WELL = Vitals(candles=FRESH, analyzed=FRESH, seen_s=NOW_S)
 TRADE = OpenTrade(1, 5, PAIRS[0], False, 0.5, False, EPOCH_S - LIMITS.stop_grace_s - 1)
 
 
-def look(vitals=WELL, api=API, process=ALIVE, speed=1.0):
+def look(vitals=WELL, api=API, process=ALIVE):
     unit = UnitSnapshot("a", process=process, api=api, vitals=vitals)
-    found = climb(unit, TIMING, now_s=NOW_S, now_epoch_s=EPOCH_S, speed=speed)
+    found = climb(unit, TIMING, now_s=NOW_S, now_epoch_s=EPOCH_S)
     assert [finding.rung for finding in found] == list(Rung)
     return {finding.rung: finding for finding in found}
 
@@ -180,12 +180,3 @@ def test_a_fresh_process_is_given_time():
     assert not look(vitals, process=fresh)[Rung.CANDLES].is_due
     young = look(api=ApiFacts(), process=replace(ALIVE, seen_s=NOW_S - 10))
     assert young[Rung.API].health is Health.UNKNOWN
-
-
-def test_a_fast_market_is_judged_by_its_own_candles_and_by_real_loops():
-    api = replace(API, looped_epoch_s=EPOCH_S - 1000)
-    assert look(api=api)[Rung.LOOP].health is Health.UNHEALTHY
-    assert look(api=api, speed=10.0)[Rung.LOOP].health is Health.HEALTHY
-    vitals = replace(WELL, candles=tuple((p, EPOCH_S - 1000) for p in PAIRS))
-    assert look(vitals)[Rung.CANDLES].is_due
-    assert look(vitals, speed=10.0)[Rung.CANDLES].health is Health.HEALTHY
