@@ -19,10 +19,12 @@ from automation.journal.store import (
     Batch,
     EffectState,
     Link,
+    More,
     PendingEffect,
     Query,
     Snapshot,
     Watch,
+    nothing_more,
 )
 
 LINKS_PER_PAGE = 1_000
@@ -136,13 +138,15 @@ class SqlStore(ABC):
     def _faults(self) -> Any:
         """Give a context that turns the driver's errors into ours."""
 
-    def write(self, batches: Sequence[Batch]) -> list[list[Event]]:
+    def write(self, batches: Sequence[Batch], more: More = nothing_more) -> list[list[Event]]:
         """Make all batches durable in one transaction; events come back per batch."""
         written: list[list[Event]] = []
         try:
             with self._transaction() as session:
                 settled = self._settled(session)
-                written = self._write(session, batches, settled)
+                newest = _newest(session)
+                batches = [*batches, *more()]  # the lock is held: nobody else gets in between
+                written = self._write(session, batches, settled, newest)
         except TransientError:
             # The connection may have died after the commit: the next write looks.
             if len(written) == len(batches):
@@ -291,10 +295,13 @@ class SqlStore(ABC):
         return {}
 
     def _write(
-        self, session: Session, batches: Sequence[Batch], settled: dict[int, list[Event]]
+        self,
+        session: Session,
+        batches: Sequence[Batch],
+        settled: dict[int, list[Event]],
+        newest: tuple[int, bytes],
     ) -> list[list[Event]]:
-        rows = session.execute("SELECT sequence, hash FROM events ORDER BY sequence DESC LIMIT 1")
-        sequence, last_hash = rows[0] if rows else (0, GENESIS)
+        sequence, last_hash = newest
         written, added = [], []
         for batch in batches:
             if id(batch) in settled:
@@ -387,6 +394,11 @@ def _kind_condition(kind: str, values: list[Any]) -> str:
         return "(e.kind >= ? AND e.kind < ?)"
     values.append(kind)
     return "e.kind = ?"
+
+
+def _newest(session: Session) -> tuple[int, bytes]:
+    rows = session.execute("SELECT sequence, hash FROM events ORDER BY sequence DESC LIMIT 1")
+    return (rows[0][0], rows[0][1]) if rows else (0, GENESIS)
 
 
 def _event(row: tuple[Any, ...]) -> Event:

@@ -5,7 +5,7 @@ Decides the words both sides use (`Batch`, `Query`, `Link` …); refuses to know
 `sqlite` and `postgres`; one contract suite runs over both.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
@@ -128,6 +128,15 @@ class Snapshot:
     state: bytes
 
 
+More = Callable[[], Sequence[Batch]]
+"""Gives what came to be written while the store waited for its turn."""
+
+
+def nothing_more() -> Sequence[Batch]:
+    """Give no more batches."""
+    return ()
+
+
 class Watch(Protocol):
     """Waits for appends, also those of other processes."""
 
@@ -151,8 +160,11 @@ class Store(Protocol):
         """Say where that is, without secrets."""
         ...
 
-    def write(self, batches: Sequence[Batch]) -> list[list[Event]]:
-        """Make all batches durable in one transaction; events come back per batch."""
+    def write(self, batches: Sequence[Batch], more: More = nothing_more) -> list[list[Event]]:
+        """Make all batches durable in one transaction; events come back per batch.
+
+        `more` is asked once, when the store has its turn; what it gives goes along.
+        """
         ...
 
     def read(

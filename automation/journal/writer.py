@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from automation.core.errors import ConfigError, DependencyError, PermanentError, TransientError
 from automation.journal.event import Event
@@ -108,7 +109,9 @@ class GroupWriter:
         pause_s = 0.0
         while (group := self._next_group(pause_s)) is not None:
             try:
-                written = self._store.write([waiting.batch for waiting in group])
+                written = self._store.write(
+                    [waiting.batch for waiting in group], partial(self._more, group)
+                )
             except (DependencyError, ConfigError) as error:
                 pause_s = self._fail(group, error, pause_s)
             except BaseException as error:  # noqa: BLE001  not swallowed: every caller gets it
@@ -155,9 +158,16 @@ class GroupWriter:
             return False
         return not self._queue or (pause_s > 0 and time.monotonic() > self._deadline)
 
-    def _take(self) -> list[_Waiting]:
+    def _more(self, group: list[_Waiting]) -> list[Batch]:
+        """Add to the group what came while other programs wrote: it costs no turn of its own."""
+        with self._changed:
+            late = self._take(sum(len(waiting.batch.entries) for waiting in group))
+        group += late
+        self._wanted = min(max(1, len(group)), GATHER_MOST)
+        return [waiting.batch for waiting in late]
+
+    def _take(self, events: int = 0) -> list[_Waiting]:
         group: list[_Waiting] = []
-        events = 0
         while self._queue and events < GROUP_EVENTS:
             waiting = self._queue.popleft()
             if waiting.future.running() or waiting.future.set_running_or_notify_cancel():

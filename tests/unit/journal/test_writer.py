@@ -1,0 +1,74 @@
+"""What the writing thread takes along when the store had to wait for its turn."""
+
+import threading
+
+import pytest
+
+from automation.core.errors import TransientError
+from automation.journal.event import Draft, prepare
+from automation.journal.sqlite import SqliteStore
+from automation.journal.store import Batch
+from automation.journal.writer import GroupWriter
+
+
+class Waiting(SqliteStore):
+    """A store whose turn comes when the test says so."""
+
+    def __init__(self):
+        super().__init__(None)
+        self.asked, self.turn = threading.Event(), threading.Event()
+        self.groups = []
+        self.fault = None
+
+    def write(self, batches, more=lambda: ()):
+        self.asked.set()
+        assert self.turn.wait(10)
+        late = more()
+        self.groups.append((len(batches), len(late)))
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
+        return super().write([*batches, *late])
+
+
+def batch(n):
+    return Batch([prepare(Draft("test.done", "a", "s", {"n": n}), n)])
+
+
+@pytest.fixture
+def store():
+    store = Waiting()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def writer(store):
+    writer = GroupWriter(store, lambda: None, lambda *_: None)
+    yield writer
+    store.turn.set()
+    writer.close(5.0)
+
+
+def test_what_came_while_others_wrote_goes_along_in_order(store, writer):
+    first = writer.submit(batch(0))
+    assert store.asked.wait(10)
+    late = [writer.submit(batch(n)) for n in range(1, 40)]
+    store.turn.set()
+    events = [future.result(10)[0] for future in (first, *late)]
+    assert store.groups == [(1, 39)]
+    assert [event.sequence for event in events] == list(range(1, 41))
+    assert [event.payload["n"] for event in events] == list(range(40))
+
+
+def test_what_came_late_fails_with_its_group_and_what_is_kept_is_tried_again(store, writer):
+    store.fault = TransientError("told to")
+    first = writer.submit(batch(0), keep=True)
+    assert store.asked.wait(10)
+    urgent, kept = writer.submit(batch(1)), writer.submit(batch(2), keep=True)
+    store.turn.set()
+    with pytest.raises(TransientError):
+        urgent.result(10)
+    numbers = [first.result(10)[0].payload["n"], kept.result(10)[0].payload["n"]]
+    assert numbers == [0, 2]
+    assert writer.backlog == 0
