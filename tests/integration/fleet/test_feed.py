@@ -2,120 +2,21 @@
 
 import asyncio
 import random
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from automation.core.clock import SystemClock
-from automation.core.config import Bot
-from automation.core.model import Wish
 from automation.fleet import feed
-from automation.fleet.act import Hands
-from automation.fleet.botapi import HttpBotApi, close_session, open_session
-from automation.fleet.chronicle import Chronicle
-from automation.fleet.credentials import ApiAccess
-from automation.fleet.home import Home
-from automation.fleet.observe import Observer
-from automation.fleet.probe import BotProbe
-from automation.fleet.site import Site
-from automation.fleet.timing import Timing
-from automation.fleet.unit import Unit
-from automation.testing import FakeBotApi, FakeRunner, fake_trade
+from automation.testing import fake_trade
 
-TOKEN = "message-token"
-
-
-def nothing(*_, **__):
-    return None
-
-
-class Watched:
-    """One bot that serves trades and says so, watched as the supervisor watches."""
-
-    def __init__(self, api, journal, observer, unit, poll_s):
-        self.api, self.journal, self.observer, self.unit = api, journal, observer, unit
-        self.poll_s = poll_s
-
-    def told(self, *kinds):
-        self.journal.append("test.flush", actor="test", source="test")
-        return self.journal.search(kind=kinds, limit=100_000)
-
-    async def until(self, holds, within_s=20.0):
-        async with asyncio.timeout(within_s):
-            while not holds():  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-
-    async def until_heard(self):
-        await self.until(lambda: self.unit.book is not None)
-        await self.until(lambda: any(self.api.listeners.values()))
-
-    async def opens(self, number):
-        trade = fake_trade(number)
-        self.api.open_trades.append(trade)
-        await self.api.say(as_message(trade))
-
-    async def closes(self, number):
-        trade = fake_trade(number, closed=True)
-        self.api.open_trades = [t for t in self.api.open_trades if t["trade_id"] != number]
-        self.api.closed_trades.insert(0, trade)
-        await self.api.say(as_message(trade))
-
-
-def as_message(trade):
-    def date(name):
-        return datetime.fromtimestamp(trade[name] / 1000, UTC).isoformat()
-
-    message = {
-        **{name: trade[name] for name in ("trade_id", "pair", "leverage", "amount", "open_rate")},
-        "type": "entry_fill", "direction": "Long", "stake_amount": trade["stake_amount"],
-        "enter_tag": trade["enter_tag"], "open_date": date("open_timestamp"), "sub_trade": False,
-    }  # fmt: skip
-    if not trade["is_open"]:
-        message |= {
-            "type": "exit_fill", "close_date": date("close_timestamp"), "is_final_exit": True,
-            "close_rate": trade["close_rate"], "cumulative_profit": trade["close_profit_abs"],
-            "final_profit_ratio": trade["close_profit"], "exit_reason": trade["exit_reason"],
-        }  # fmt: skip
-    return message
+from .watched import TOKEN, watch_bot
 
 
 @pytest.fixture
 def watching(flight):
     """Watch one bot; polls as seldom as a test wants, so that messages can be told from polls."""
 
-    @asynccontextmanager
-    async def watch(poll_s=3600.0, token=TOKEN):
-        api = FakeBotApi(ws_token=TOKEN)
-        clock, session = SystemClock(), open_session()
-        timing = Timing(
-            poll_s=poll_s, eager_poll_s=0.05, detail_s=0.0, request_s=2.0, startup_s=0.0
-        )
-        fleet = flight.fleet()
-        home = Home(flight.home)
-        async with api.serve() as url:
-            access = ApiAccess(urlsplit(url).port, password=api.password, ws_token=token)
-            bot: Bot = fleet.bots[0]
-            unit = Unit(bot.name, access, bot)
-            hands = Hands(
-                runner=FakeRunner(), site=lambda: Site(fleet, home, Path(), "python"),
-                session=session, clock=clock, timing=timing, chronicle=Chronicle(flight.journal),
-                patience=nothing, others_live=nothing, watch=nothing, save=nothing,
-            )  # fmt: skip
-            unit.client = HttpBotApi(session, access)
-            unit.probe = BotProbe(unit.client, clock, timing)
-            observer = Observer(
-                {bot.name: unit}, hands, hands.runner, clock, nothing, lambda _: Wish.RUN
-            )
-            observer.watch(unit)
-            try:
-                yield Watched(api, flight.journal, observer, unit, poll_s)
-            finally:
-                unit.watcher.cancel()
-                await asyncio.gather(unit.watcher, return_exceptions=True)
-                await close_session(session)
+    def watch(poll_s=3600.0, token=TOKEN):
+        return watch_bot(flight.journal, flight.home, flight.fleet(), poll_s=poll_s, token=token)
 
     return watch
 
