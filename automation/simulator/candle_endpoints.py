@@ -132,7 +132,7 @@ def moving_candle(venue: Venue, chart: Chart, symbol: str, kind: kline.Kind, at_
     text = b""
     if values is not None and not np.isnan(values[CLOSE]):
         rules = venue.market.instruments[symbol].rules
-        text, _ = kline.encode(kind, rules, opens, values[None, :])
+        text = kline.encode_one(kind, rules, (int(opens[0]), int(opens[1])), values)
     chart.moving = (at_ms, text)
     return text
 

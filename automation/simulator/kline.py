@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from automation.simulator.candles import CLOSE, HIGH, LOW, OPEN, VOLUME, Floats
-from automation.simulator.encoding import Text, integers, join, literal, numbers
+from automation.simulator.encoding import Text, exact, integers, join, literal, numbers
 from automation.simulator.rules import Rules
 from automation.simulator.timeframes import Ints
 
@@ -28,6 +28,39 @@ def encode(kind: Kind, rules: Rules, opens: Ints, values: Floats) -> tuple[bytes
     if kind == "trade":
         return join(_traded(rules, opens, values))
     return join(_quoted(opens, values))
+
+
+def encode_one(kind: Kind, rules: Rules, edges: tuple[int, int], values: Floats) -> bytes:
+    """Encode one candle as `encode` does, without arrays: the moving one is asked for often.
+
+    `edges`: when it opens and when the next one does; `values` of shape (5,).
+    """
+    start_ms, end_ms = edges
+    if kind != "trade":
+        prices = '","'.join(exact(value, _PRICE_DECIMALS) for value in values[:VOLUME].tolist())
+        tail = f'{(end_ms - start_ms) // 1000},"0","0","0"'
+        return f',[{start_ms},"{prices}","0",{end_ms - 1},"0",{tail}]'.encode()
+    places = min(rules.price_precision + rules.quantity_precision, 8)
+    digits = rules.quantity_precision
+    prices = '","'.join(exact(value, rules.price_precision) for value in values[:VOLUME].tolist())
+    volume = float(values[VOLUME])
+    opened, high, low, close = (float(value) for value in values[:VOLUME])
+    quote = volume * (((opened + high) + low + close) / 4)
+    share = 0.5 + (close - opened) / (high - low if high > low else 1.0) / 4
+    count = int(max(quote / USUAL_TRADE_USDT, 1)) if volume > 0 else 0
+    return (
+        f',[{start_ms},"{prices}","{exact(volume, digits)}",{end_ms - 1},'
+        f'"{_whole(quote, places)}",{count},"{_whole(volume * share, digits)}",'
+        f'"{_whole(quote * share, places)}","0"]'
+    ).encode()
+
+
+def _whole(value: float, decimals: int) -> str:
+    """Print a number on a grid, rounded as `encode` rounds it."""
+    units = round(value * 10.0**decimals)
+    whole, part = divmod(abs(units), 10**decimals)
+    sign = "-" if units < 0 else ""
+    return f"{sign}{whole}.{part:0{decimals}d}" if decimals else f"{sign}{whole}"
 
 
 def _framed(opens: Ints, prices: list[Text], volume: Text, tail: list[Text]) -> list[Text]:
