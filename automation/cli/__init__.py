@@ -11,6 +11,7 @@ from automation.cli.bot import bot
 from automation.cli.gate import program as gate
 from automation.cli.journal import journal
 from automation.cli.train import program as train
+from automation.cli.tune import program as tune
 
 program = typer.Typer(
     name="freqfleet",
@@ -29,6 +30,7 @@ program.add_typer(gate, name="gate")
 program.add_typer(journal, name="journal")
 program.add_typer(alerts, name="alerts")
 program.add_typer(train, name="train")
+program.add_typer(tune, name="tune")
 
 
 @program.callback()

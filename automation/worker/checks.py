@@ -12,6 +12,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,19 @@ def _configuration(request: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def truncate(backtesting: Any, request: dict[str, Any], answer: Answer) -> None:
+def truncate(
+    backtesting: Any,
+    request: dict[str, Any],
+    answer: Answer,
+    candles: dict[str, DataFrame] | None = None,
+) -> None:
     """Take later candles away and tell every column whose earlier rows change.
 
-    Other pairs and timeframes are cut too, at their last candle that had closed.
+    Other pairs and timeframes are cut too, at their last candle that had closed. `candles` are those
+    of `load_bt_data`, where they are loaded already.
     """
-    candles, _ = backtesting.load_bt_data()
+    if candles is None:
+        candles, _ = backtesting.load_bt_data()
     whole = _signals(backtesting, candles)
     startup = backtesting.required_startup
     rng = np.random.default_rng(request["truncation"]["seed"])
@@ -199,9 +207,9 @@ def analyse_recursion(request: dict[str, Any], answer: Answer) -> None:
     arguments = ["--startup-candle", str(request["startup_candles"])]
     taken: list[Any] = []
     with _taking(RecursiveAnalysisSubFunctions, "text_table_recursive_analysis_instances", taken):
-        failure = _freqtrade("recursive-analysis", request, asked["timerange"], arguments)
-    if failure is not None or not taken:
-        answer({"stage": "recursive", "error": failure or "it analysed nothing"})
+        ended = _freqtrade("recursive-analysis", request, asked["timerange"], arguments)
+    if not taken or ended.has_failed:
+        answer({"stage": "recursive", "error": ended.why})
         return
     (instance,) = taken[0][0]
     own = instance._strat_scc
@@ -219,10 +227,10 @@ def analyse_lookahead(request: dict[str, Any], answer: Answer) -> None:
         taken: list[Any] = []
         helpers = LookaheadAnalysisSubFunctions
         with _taking(helpers, "text_table_lookahead_analysis_instances", taken):
-            failure = _freqtrade("lookahead-analysis", request, asked["timerange"], arguments)
+            ended = _freqtrade("lookahead-analysis", request, asked["timerange"], arguments)
         told: dict[str, Any] = {"stage": "lookahead", "timerange": asked["timerange"]}
-        if failure is not None or not taken:
-            answer({**told, "error": failure or "it analysed nothing"})
+        if not taken or ended.has_failed:
+            answer({**told, "error": ended.why})
             continue
         (instance,) = taken[0][1]
         analysis = instance.current_analysis
@@ -237,10 +245,27 @@ def analyse_lookahead(request: dict[str, Any], answer: Answer) -> None:
         )
 
 
-def _freqtrade(
-    command: str, request: dict[str, Any], timerange: str, more: list[str]
-) -> str | None:
-    """Run one command of Freqtrade's; what it complained of if it failed."""
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a command of Freqtrade's ended: its exit code, and what it complained of."""
+
+    code: object
+    errors: list[str]
+
+    @property
+    def has_failed(self) -> bool:
+        """A contradiction in the configuration leaves without any code, like success."""
+        return self.code not in (0, None)
+
+    @property
+    def why(self) -> str:
+        """Tell the last complaint; without one, that there was none."""
+        silent = f"it ended without a result and without a word, exit code {self.code}"
+        return (self.errors or [silent])[-1]
+
+
+def _freqtrade(command: str, request: dict[str, Any], timerange: str, more: list[str]) -> _Ended:
+    """Run one command of Freqtrade's."""
     configs = [word for path in request["configs"] for word in ("-c", path)]
     argv = [command, *configs, "--strategy", request["strategy"]]
     argv += ["--strategy-path", request["folder"], "--userdir", request["userdir"]]
@@ -250,9 +275,8 @@ def _freqtrade(
         try:
             freqtrade_main(argv)
         except SystemExit as exit_:
-            if exit_.code not in (0, None):
-                return (journal.errors() or [f"exit code {exit_.code}"])[-1]
-    return None
+            return _Ended(exit_.code, journal.errors())
+    return _Ended(None, journal.errors())
 
 
 @contextmanager

@@ -8,8 +8,8 @@ everything that was read has the same value, else they are computed anew. Called
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,19 @@ class Columns:
     numbers: tuple[dict[str, Floats], ...]
     reasons: tuple[str, ...]
 
+    @property
+    def candles(self) -> int:
+        """How many candles the range has."""
+        if self.grid is not None:
+            return self.grid.candles
+        frame = next(iter(self.frames.values()))
+        return int(((frame["date"] > self.start) & (frame["date"] <= self.end)).sum())
+
+    @property
+    def span_s(self) -> int:
+        """Seconds from the first candle to the last."""
+        return int((self.end - self.start).total_seconds())
+
     def holds(self, strategy: Any) -> bool:
         """Tell whether the strategy's present values would give the same columns."""
         return all(_value(strategy, name) == value for name, value in self.read.items())
@@ -77,6 +90,43 @@ def compute(loaded: Loaded) -> Columns:
         pack=_pack(loaded.strategy, frames, grid),
         numbers=tuple(_numbers(frame) for frame in frames.values()),
         reasons=reasons,
+    )
+
+
+def head_of(columns: Columns, frac: float) -> Columns:
+    """Return the same columns up to `frac` of the range, as if the range ended there."""
+    candle = (
+        columns.span_s // max(1, columns.candles) if columns.grid is None else columns.grid.candle_s
+    )
+    candles = max(2, int(columns.candles * frac))
+    end = columns.start + timedelta(seconds=candle * candles)
+    rows = [int((frame["date"] <= end).sum()) for frame in columns.frames.values()]
+    grid, tape = columns.grid, columns.tape
+    if grid is not None:
+        last = np.minimum(grid.last, candles - 1)
+        first = np.where(grid.first > last, 1, grid.first)
+        grid = replace(
+            grid, candles=candles, first=first, last=np.where(grid.first > last, 0, last)
+        )
+        if tape is not None:
+            markets = tape.markets.copy()
+            markets["first"], markets["last"] = grid.first, grid.last
+            cut = np.ascontiguousarray(tape.candles[:, :candles])
+            tape = tape._replace(markets=markets, candles=cut)
+    return replace(
+        columns,
+        frames={
+            pair: frame.iloc[:count]
+            for (pair, frame), count in zip(columns.frames.items(), rows, strict=True)
+        },
+        end=end,
+        grid=grid,
+        tape=tape,
+        pack=np.ascontiguousarray(columns.pack[:, :candles]),
+        numbers=tuple(
+            {name: values[:count] for name, values in each.items()}
+            for each, count in zip(columns.numbers, rows, strict=True)
+        ),
     )
 
 

@@ -3,12 +3,14 @@
 Used by `engine` and `reference`, which both must see the same strategy in the same state.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 from automation.core.errors import ConfigError
-from automation.worker.columns import Columns, compute
+from automation.worker.columns import Columns, compute, head_of
 from automation.worker.jobs import Parameters, Trailing
 from automation.worker.loading import Loaded
 
@@ -22,6 +24,8 @@ class Prepared:
     loaded: Loaded
     baseline: dict[str, Any]
     kept: list[Columns] = field(default_factory=list)
+    head_frac: float | None = None
+    heads: dict[int, Columns] = field(default_factory=dict)
 
     @property
     def strategy(self) -> Any:
@@ -52,14 +56,32 @@ class Prepared:
             setattr(strategy, name, value)
 
     def columns(self) -> Columns:
-        """Return the columns for the strategy's present state, computed only if none kept holds."""
-        for made in self.kept:
-            if made.holds(self.strategy):
-                return made
-        made = compute(self.loaded)
-        self.kept.insert(0, made)
-        del self.kept[_KEPT:]
-        return made
+        """Return the columns for the strategy's present state, computed only if none kept holds.
+
+        Where `head_frac` is set, only that first part of the range.
+        """
+        made = next((each for each in self.kept if each.holds(self.strategy)), None)
+        if made is None:
+            made = compute(self.loaded)
+            self.kept.insert(0, made)
+            for old in self.kept[_KEPT:]:
+                self.heads.pop(id(old), None)
+            del self.kept[_KEPT:]
+        return made if self.head_frac is None else self._head(made, self.head_frac)
+
+    def _head(self, made: Columns, frac: float) -> Columns:
+        if id(made) not in self.heads:
+            self.heads[id(made)] = head_of(made, frac)
+        return self.heads[id(made)]
+
+    @contextmanager
+    def first_part(self, frac: float) -> Iterator[None]:
+        """Have everything inside run over the first `frac` of the range; always the same part."""
+        self.head_frac = frac
+        try:
+            yield
+        finally:
+            self.head_frac = None
 
 
 def baseline_of(strategy: Any) -> dict[str, Any]:

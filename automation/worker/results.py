@@ -4,7 +4,9 @@ Plain numpy; the same form for the kernel and for Freqtrade's own backtest, so t
 compared and counted by the same code.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +57,30 @@ class EngineResult:
     end: np.datetime64
     engine: str
     reasons: tuple[str, ...] = ()
+
+
+_PLAIN = (
+    *("pairs", "tags", "start_balance", "final_balance", "rejected_signals", "timed_out_entries"),
+    *("timed_out_exits", "engine", "reasons"),
+)
+
+
+def save(result: EngineResult, file: Path) -> None:
+    """Write a result to `file` (numpy's npz), for another process to read."""
+    plain = json.dumps({name: getattr(result, name) for name in _PLAIN})
+    span = np.array([result.start, result.end], dtype="M8[s]")
+    with file.open("wb") as target:
+        np.savez(target, trades=result.trades, span=span, plain=np.array(plain))
+
+
+def read(file: Path) -> EngineResult:
+    """Read what `save` wrote."""
+    with np.load(file, allow_pickle=False) as kept:
+        trades, (start, end), plain = kept["trades"], kept["span"], json.loads(str(kept["plain"]))
+    made = EngineResult(**plain, trades=trades, start=start, end=end)
+    return replace(
+        made, pairs=tuple(made.pairs), tags=tuple(made.tags), reasons=tuple(made.reasons)
+    )
 
 
 class Tags:

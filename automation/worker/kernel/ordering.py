@@ -6,6 +6,8 @@ here (numpy/_core/src/npysort/quicksort.cpp, aquicksort_); `matches_numpy` compa
 they differ MaxDrawdown is left to Freqtrade.
 """
 
+from functools import cache
+
 import numpy as np
 
 from automation.worker.kernel.compiled import compiled
@@ -112,6 +114,7 @@ def insertion_sort(keys: Ints, places: Ints, left: int, right: int) -> None:
         places[to] = place
 
 
+@cache
 def matches_numpy(seed: int = 0) -> bool:
     """Tell whether the installed numpy orders equal dates as `quicksort` does (200 samples)."""
     random = np.random.default_rng(seed)
