@@ -14,6 +14,8 @@ Called by `app` (`freqfleet simulate`, `freqfleet backtest`), by tests, and by o
 Public names:
 
 `Simulator(market, *, at=None, port=0, clock=None)`   serves one market; `.url`, `.port`, `.at`
+`Simulator(..., trading=Trading(accounts))`           lets accounts trade on it; `.desk.exchange`
+`account(name, key, secret, deposit_usdt)`            one account for `Trading`
 `serving(market, **same)`                             the same as a plain context manager
 `open_market(data_dir | seed, pairs=None)`            a `Market`: `.pairs`, `.instruments`
 `freqtrade_exchange_section(url, pairs, ...)`         Freqtrade's `exchange` section
@@ -35,16 +37,22 @@ from automation.simulator.freqtrade_config import (
 )
 from automation.simulator.market import Instrument, Market
 from automation.simulator.server import Simulator, serving
+from automation.simulator.signed import Limits, Trading
 from automation.simulator.sources import open_market
+from automation.simulator.trading.accounts import AccountSpec, account
 from automation.simulator.writing import write_data_folder
 
 __all__ = [
+    "AccountSpec",
     "DataFolder",
     "Gap",
     "Instrument",
+    "Limits",
     "Market",
     "Series",
     "Simulator",
+    "Trading",
+    "account",
     "ccxt_config",
     "freqtrade_configuration",
     "freqtrade_exchange_section",

@@ -103,16 +103,22 @@ def freqtrade_overlay(
     }
 
 
-def freqtrade_configuration(url: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """Write a complete dry-run configuration: enough for Freqtrade without any other file."""
+def freqtrade_configuration(
+    url: str, pairs: Sequence[str], *, live: bool = False, key: str = "", secret: str = ""
+) -> dict[str, Any]:
+    """Write a complete configuration: enough for Freqtrade without any other file.
+
+    Dry-run unless `live`; a live bot needs the key and secret of an account of the simulator, and
+    its `tls_url`, without which ccxt does not tell Binance's futures errors apart.
+    """
     order_book = {"price_side": "other", "use_order_book": True, "order_book_top": 1}
-    return freqtrade_overlay(url, pairs) | {
+    return freqtrade_overlay(url, pairs, key=key, secret=secret) | {
         "margin_mode": "isolated",
         "stake_currency": "USDT",
         "stake_amount": "unlimited",
         "max_open_trades": 3,
         "tradable_balance_ratio": 0.99,
-        "dry_run": True,
+        "dry_run": not live,
         "dry_run_wallet": 10_000,
         "dataformat_ohlcv": "feather",
         "initial_state": "running",

@@ -6,7 +6,7 @@ are for. Called by `rest` and the endpoints.
 
 import re
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Self
 from urllib.parse import parse_qsl
 
 from automation.simulator.timeframes import LENGTHS_MS, Timeframe, timeframe
@@ -34,6 +34,13 @@ class Parameters:
     def __init__(self, query: str) -> None:
         """Split the query; of a repeated name the last value counts."""
         self._values = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+
+    @classmethod
+    def of(cls, values: dict[str, object]) -> Self:
+        """Take parameters that came as JSON, as those of a batch do."""
+        made = cls("")
+        made._values = {name: _written(value) for name, value in values.items()}
+        return made
 
     def text(self, name: str) -> str | None:
         """Optional text; -1105 where it was sent empty."""
@@ -80,6 +87,10 @@ class Parameters:
         if name not in LENGTHS_MS:
             refuse(-1120, "Invalid interval.")
         return timeframe(name)
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def missing(name: str) -> NoReturn:

@@ -14,8 +14,9 @@ from automation.core.errors import ConfigError
 from automation.simulator import candle_endpoints, quote_endpoints
 from automation.simulator.candle_endpoints import Answer
 from automation.simulator.parameters import Parameters, RequestError
+from automation.simulator.signed.desk import Desk
+from automation.simulator.signed.limits import Limits, TooMuch, WeightLimit
 from automation.simulator.venue import Venue
-from automation.simulator.weights import WeightCount
 
 Endpoint = Callable[[Venue, Parameters], Answer]
 
@@ -32,10 +33,10 @@ class Reply:
 class Rest:
     """The REST interface of one venue."""
 
-    def __init__(self, venue: Venue) -> None:
-        """Serve all endpoints of market data."""
-        self._venue = venue
-        self._weights = WeightCount()
+    def __init__(self, venue: Venue, desk: Desk | None = None) -> None:
+        """Serve all endpoints of market data, and the signed ones of a desk."""
+        self._venue, self.desk = venue, desk
+        self._weights = WeightLimit(desk.limits if desk else Limits())
         endpoints = candle_endpoints.ENDPOINTS | quote_endpoints.ENDPOINTS
         self._endpoints: dict[tuple[str, str], Endpoint] = {
             ("GET", path): endpoint for path, endpoint in endpoints.items()
@@ -46,19 +47,26 @@ class Rest:
         """Paths that are served."""
         return sorted({path for _, path in self._endpoints})
 
-    def reply(self, method: str, target: str, address: str) -> Reply:
-        """Answer one request; `target` is the path with its query."""
+    def reply(self, method: str, target: str, address: str, key: str = "", body: str = "") -> Reply:
+        """Answer one request; `target` is the path with its query, `key` the API key sent along."""
         path, _, query = target.partition("?")
-        endpoint = self._endpoints.get((method, path))
-        if endpoint is None:
-            return _error(404, -5000, f"Path {path}, Method {method} is invalid", {})
         try:
-            answer = endpoint(self._venue, _parameters(query))
+            self._weights.check(address, self._venue.timeline.now_ms())
+            endpoint = self._endpoints.get((method, path))
+            if endpoint is not None:
+                answer = endpoint(self._venue, _parameters(query))
+                return Reply(200, answer.body, self._headers(address, answer.weight))
+            signed = self.desk and self.desk.answer(method, path, query, body, key)
+            if signed is None:
+                return _error(404, -5000, f"Path {path}, Method {method} is invalid", {})
+            return Reply(200, signed.body, self._headers(address, signed.weight) | signed.headers)
+        except TooMuch as error:
+            waiting = {"Retry-After": str(error.retry_after_s)}
+            return _error(error.status, error.code, error.message, waiting)
         except RequestError as error:
             return _error(error.status, error.code, error.message, self._headers(address, 1))
         except ConfigError as error:  # data that turns out to be damaged when it is first read
             return _error(500, -1000, str(error), self._headers(address, 1))
-        return Reply(200, answer.body, self._headers(address, answer.weight))
 
     def _headers(self, address: str, weight: int) -> dict[str, str]:
         used = self._weights.add(address, weight, self._venue.timeline.now_ms())

@@ -20,8 +20,10 @@ from automation.core.errors import DependencyError
 from automation.simulator.certificate import loopback_context
 from automation.simulator.market import Market
 from automation.simulator.rest import Rest
+from automation.simulator.signed.desk import Desk, Trading
 from automation.simulator.streams.endpoint import serve
 from automation.simulator.streams.hub import Hub
+from automation.simulator.streams.user_data import connect_exchange
 from automation.simulator.timeline import Timeline
 from automation.simulator.venue import Venue
 
@@ -44,18 +46,22 @@ class Simulator:
         port: int = 0,
         tls_port: int | None = None,
         clock: Clock | None = None,
+        trading: Trading | None = None,
     ) -> None:
         """Prepare to serve `market`; nothing listens yet.
 
         `at`: the instant of the market that is now at the start (to the hour below); without it
         history keeps its own dates. `port` 0 lets the system choose. With `tls_port` (0 likewise)
         the same is served with TLS too, so that ccxt tells Binance's futures errors apart.
+        With `trading` its accounts trade on the market.
         """
         self.market = market
         self._at, self._port, self._tls_port = at, port, tls_port
         self._clock = clock or SystemClock()
         self._runner: web.ServerRunner | None = None
         self._venue: Venue | None = None
+        self._trading = trading
+        self._desk: Desk | None = None
         self._hub: Hub | None = None
         self._pumping: asyncio.Task[None] | None = None
 
@@ -63,8 +69,11 @@ class Simulator:
         """Start listening; DependencyError if a port is taken, ConfigError for a wrong `at`."""
         self._venue = Venue(self.market, Timeline(self._clock, self._at))
         self._venue.require_trading()  # also reads what every client asks for first
-        self._hub = Hub(self._venue)
-        server = web.Server(_handler(Rest(self._venue), self._hub), access_log=None)
+        desk = self._desk = self._trading and self._trading.open(self._venue)
+        self._hub = Hub(self._venue, listen_keys=desk.listen_keys if desk else None)
+        if desk is not None:
+            connect_exchange(self._hub, desk.exchange)
+        server = web.Server(_handler(Rest(self._venue, desk), self._hub), access_log=None)
         runner = self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         try:
@@ -76,6 +85,8 @@ class Simulator:
             await self.__aexit__(None, None, None)
             raise
         self._pumping = asyncio.create_task(self._hub.run())
+        if desk is not None:
+            desk.start()
         return self
 
     async def __aexit__(
@@ -85,6 +96,8 @@ class Simulator:
         trace: TracebackType | None,
     ) -> None:
         """Stop listening and drop open connections."""
+        if self._desk is not None:
+            await self._desk.stop()
         if self._hub is not None:
             self._hub.cut_all()
         if self._pumping is not None:
@@ -95,6 +108,13 @@ class Simulator:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    @property
+    def desk(self) -> Desk:
+        """The accounts and their exchange; there is none without `trading`."""
+        if self._desk is None:
+            raise RuntimeError("the simulator is not running, or was started without trading")
+        return self._desk
 
     @property
     def hub(self) -> Hub:
@@ -132,7 +152,11 @@ def _handler(rest: Rest, hub: Hub) -> Callable[[web.BaseRequest], Awaitable[web.
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if "Upgrade" in request.headers:
             return await serve(hub, request)
-        reply = rest.reply(request.method, request.raw_path, request.remote or HOST)
+        key = request.headers.get("X-MBX-APIKEY", "")
+        body = await request.text() if request.body_exists else ""
+        reply = rest.reply(request.method, request.raw_path, request.remote or HOST, key, body)
+        if rest.desk is not None and rest.desk.is_behind:
+            await rest.desk.settle()
         return web.Response(
             body=reply.body,
             status=reply.status,
@@ -166,12 +190,13 @@ def serving(
     port: int = 0,
     tls_port: int | None = None,
     clock: Clock | None = None,
+    trading: Trading | None = None,
 ) -> Iterator[Simulator]:
     """Serve a market from a thread of its own, for callers without asyncio."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulator", daemon=True)
     thread.start()
-    simulator = Simulator(market, at=at, port=port, tls_port=tls_port, clock=clock)
+    simulator = Simulator(market, at=at, port=port, tls_port=tls_port, clock=clock, trading=trading)
 
     def run(coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()

@@ -26,6 +26,11 @@ class AccountSpec:
     taker_rate: int = 50_000
 
 
+def account(name: str, key: str, secret: str, deposit_usdt: float) -> AccountSpec:
+    """Write down an account with its first deposit in USDT, taken to the nearest 1e-8."""
+    return AccountSpec(name, key, secret, round(deposit_usdt * 10**8))
+
+
 @dataclass(slots=True)
 class Position:
     """One symbol of one account, whether or not anything is held."""

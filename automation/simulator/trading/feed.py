@@ -53,11 +53,13 @@ class TapeFeed:
         """Nothing is read before it is asked for."""
         self._venue = venue
         self._hours: OrderedDict[tuple[str, int], _Hour] = OrderedDict()
+        self._quotes: dict[str, Quote] = {}
         self._fundings: dict[str, tuple[int, int, Ints, Ints]] = {}
 
     def forget(self) -> None:
         """Read everything anew: for whoever changes the market while it runs."""
         self._hours.clear()
+        self._quotes.clear()
         self._fundings.clear()
 
     @property
@@ -66,6 +68,12 @@ class TapeFeed:
 
     def quote(self, symbol: str, at_ms: int) -> Quote:
         """Last, mark and best prices; zeros before the first trade."""
+        known = self._quotes.get(symbol)
+        if known is None or known.at_ms != at_ms:
+            known = self._quotes[symbol] = self._quote(symbol, at_ms)
+        return known
+
+    def _quote(self, symbol: str, at_ms: int) -> Quote:
         market_ms, tape = at_ms - self._shift_ms, self._venue.tape(symbol)
         price = tape.price(market_ms)
         if not price > 0:

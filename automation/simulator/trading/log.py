@@ -67,19 +67,25 @@ class FileLog:
                 cure="name a file that does not exist yet, in a folder that can be written",
             ) from error
         self._lock = threading.Lock()
-        self.is_behind = False
+        self.written = self.flushed = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether lines are not on the disk yet."""
+        return self.flushed < self.written
 
     def add(self, entry: Any) -> None:
         """Append one entry; it is on the disk after the next `flush`."""
         self._file.write(line(entry))
-        self.is_behind = True
+        self.written += 1
 
     def flush(self) -> None:
         """Bring everything so far to the disk."""
         with self._lock:
-            self.is_behind = False
+            wanted = self.written
             self._file.flush()
             os.fdatasync(self._file.fileno())
+            self.flushed = wanted
 
     def close(self) -> None:
         """Bring everything to the disk and close."""
