@@ -22,6 +22,7 @@ class DemoPulseStrategy(PackStrategy):
 
     startup_candle_count = DAY + 1
     risk_share = 0.2
+    holding_hours = 0.5
 
     plot_config: ClassVar[dict[str, object]] = {"main_plot": {"pulse": {"color": "#457b9d"}}}
 

@@ -8,6 +8,7 @@ from freqtrade.strategy import DecimalParameter
 from tradekit import funding, guards, risk
 from tradekit import indicators as ind
 from tradekit.base import RISK_PLOTS, PackStrategy
+from tradekit.edge import Edge
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
 
@@ -23,6 +24,7 @@ class MeanReversionStrategy(PackStrategy):
     timeframe = "1h"
     startup_candle_count = 5 * DAY + 1
     holding_hours = 16.5
+    edge = Edge(0.591, 0.58, 756, since="2025-07-01")  # out of sample, by `make results`
     time_stop_candles = 2 * DAY
 
     entry_z = DecimalParameter(1.5, 3.0, default=2.0, decimals=1, space="buy")

@@ -8,6 +8,7 @@ from freqtrade.strategy import DecimalParameter, IntParameter
 from tradekit import funding, guards, risk
 from tradekit import indicators as ind
 from tradekit.base import RISK_PLOTS, PackStrategy
+from tradekit.edge import Edge
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
 
@@ -20,6 +21,7 @@ class RossCameronFuturesStrategy(PackStrategy):
 
     startup_candle_count = 2 * DAY + 1
     holding_hours = 1.1
+    edge = Edge(0.302, 1.61, 959, since="2025-07-01")  # out of sample, by `make results`
     # What does not move at once was no momentum.
     time_stop_candles = 2 * HOUR
     time_stop_least_r = 0.5

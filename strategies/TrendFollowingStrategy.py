@@ -8,6 +8,7 @@ from freqtrade.strategy import CategoricalParameter, DecimalParameter
 from tradekit import funding, guards, risk
 from tradekit import indicators as ind
 from tradekit.base import RISK_PLOTS, PackStrategy
+from tradekit.edge import Edge
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
 
@@ -20,6 +21,7 @@ class TrendFollowingStrategy(PackStrategy):
 
     startup_candle_count = 3 * DAY + 1
     holding_hours = 29.0
+    edge = Edge(0.284, 3.1, 257, since="2025-07-01")  # out of sample, by `make results`
 
     breakout_hours = CategoricalParameter([24, 48, 72], default=72, space="buy")
     trend_gap_frac = DecimalParameter(0.0, 0.03, default=0.0, decimals=3, space="buy")

@@ -8,6 +8,7 @@ from freqtrade.strategy import DecimalParameter, IntParameter
 from tradekit import funding, guards, risk
 from tradekit import indicators as ind
 from tradekit.base import RISK_PLOTS, PackStrategy
+from tradekit.edge import Edge
 from tradekit.indicators import Columns, FloatArray
 from tradekit.signals import Parameters, Rule
 
@@ -21,6 +22,7 @@ class VolatilityBreakoutStrategy(PackStrategy):
     timeframe = "15m"
     startup_candle_count = 6 * DAY + 1
     holding_hours = 14.0
+    edge = Edge(0.284, 2.4, 775, since="2025-07-01")  # out of sample, by `make results`
 
     squeeze = DecimalParameter(0.4, 1.0, default=0.7, decimals=2, space="buy")
     squeeze_candles = IntParameter(4, 48, default=24, space="buy")
