@@ -1,6 +1,7 @@
 """The exchange simulator as a program: serve a market until told to stop."""
 
 import asyncio
+import secrets
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from automation.core.files import write_whole
-from automation.simulator import Simulator, freqtrade_overlay, open_market
+from automation.simulator import Simulator, freqtrade_overlay, load_scenario, open_market
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +23,26 @@ class SimulateRequest:
     seed: int = 1
     port: int = 0
     write_config: Path | None = None
+    scenario: Path | None = None
+    admin_token_file: Path | None = None
 
 
 async def simulate(request: SimulateRequest, started: Callable[[Simulator], None]) -> None:
     """Serve until SIGINT or SIGTERM; `started` is told once the port answers.
 
-    Raises ConfigError for data that cannot be served, DependencyError for a port that is taken.
+    Raises ConfigError for data or a scenario that cannot be served, DependencyError for a port that
+    is taken.
     """
     market = open_market(request.seed if request.data is None else request.data)
-    async with Simulator(market, at=request.at, port=request.port) as simulator:
+    scenario = None
+    if request.scenario is not None:
+        scenario = load_scenario(request.scenario, market.instruments)
+    token = None if request.admin_token_file is None else secrets.token_urlsafe(24)
+    async with Simulator(
+        market, at=request.at, port=request.port, scenario=scenario, admin_token=token
+    ) as simulator:
+        if request.admin_token_file is not None and token is not None:
+            write_whole(request.admin_token_file, token.encode(), mode=0o600)
         if request.write_config is not None:
             overlay = freqtrade_overlay(simulator.url, market.pairs)
             text = orjson.dumps(overlay, option=orjson.OPT_INDENT_2) + b"\n"

@@ -28,6 +28,13 @@ def simulate(
         Path | None,
         typer.Option(metavar="FILE", help="Write a Freqtrade configuration that points here."),
     ] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What goes wrong, and when (YAML).")
+    ] = None,
+    admin_token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a token for /admin here, and let /admin answer."),
+    ] = None,
 ) -> None:
     """Serve a market that Freqtrade, ccxt or a notebook takes for Binance USDT-M futures.
 
@@ -38,7 +45,15 @@ def simulate(
     from automation.app.simulation import SimulateRequest
     from automation.app.simulation import simulate as run
 
-    request = SimulateRequest(data, instant(at, "--at"), seed, port, write_config)
+    request = SimulateRequest(
+        data,
+        instant(at, "--at"),
+        seed,
+        port,
+        write_config,
+        scenario=scenario,
+        admin_token_file=admin_token_file,
+    )
 
     def started(simulator: "Simulator") -> None:
         err.print(f"serving {len(simulator.market.pairs)} pairs at {simulator.url}")

@@ -5,7 +5,7 @@ the market by whole hours. A simulator that is started again must not jump back 
 trades, so the shift is remembered; `forget` begins anew (a fleet that was taken down in order).
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ def render_simulator(site: Site, port: int, clock: Clock) -> Launch:
     argv += ["--port", str(port), "--seed", str(settings.seed)]
     if settings.data is not None:
         argv += ["--data", str(site.root / settings.data.expanduser())]
-    if settings.at is not None and site.fast is None:  # else its clock says so
-        argv += ["--at", _instant(site.home, settings, clock).isoformat()]
+    if settings.at is not None:
+        argv += ["--at", _begin(site, settings, clock).isoformat()]
     mark = str(client_config(site.home))
     argv += ["--write-config", mark]
     return Launch(
@@ -64,6 +64,13 @@ def forget(home: Home) -> None:
     """Let the next simulator begin its market anew."""
     (home.unit(SIMULATOR) / "market.json").unlink(missing_ok=True)
     fastforward.forget(home)
+
+
+def _begin(site: Site, settings: SimulatorSettings, clock: Clock) -> datetime:
+    if site.fast is None:
+        return _instant(site.home, settings, clock)
+    # In the market's own time the present is the present; a minute back, so as not to be ahead.
+    return datetime.fromtimestamp(site.fast.market_now_s() - 60, UTC)
 
 
 def _instant(home: Home, settings: SimulatorSettings, clock: Clock) -> datetime:

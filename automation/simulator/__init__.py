@@ -14,8 +14,9 @@ Called by `app` (`freqfleet simulate`, `freqfleet backtest`), by tests, and by o
 Public names:
 
 `Simulator(market, *, at=None, port=0, clock=None)`   serves one market; `.url`, `.port`, `.at`
-`Simulator(..., trading=Trading(accounts))`           lets accounts trade on it; `.desk.exchange`
-`account(name, key, secret, deposit_usdt)`            one account for `Trading`
+`Simulator(market, at=..., manual=True)`              time moves by `.advance(...)`, `.advance_to(...)`
+`Simulator(market, scenario=..., admin_token=...)`    things go wrong: see `faults`
+`load_scenario(path, symbols)`                        a scenario for that
 `serving(market, **same)`                             the same as a plain context manager
 `open_market(data_dir | seed, pairs=None)`            a `Market`: `.pairs`, `.instruments`
 `freqtrade_exchange_section(url, pairs, ...)`         Freqtrade's `exchange` section
@@ -29,6 +30,7 @@ Wrong use raises `ConfigError`, a taken port `DependencyError`; both say what to
 """
 
 from automation.simulator.datafolder import DataFolder, Gap, Series
+from automation.simulator.faults import Scenario, load_scenario
 from automation.simulator.freqtrade_config import (
     ccxt_config,
     freqtrade_configuration,
@@ -49,6 +51,7 @@ __all__ = [
     "Instrument",
     "Limits",
     "Market",
+    "Scenario",
     "Series",
     "Simulator",
     "Trading",
@@ -57,6 +60,7 @@ __all__ = [
     "freqtrade_configuration",
     "freqtrade_exchange_section",
     "freqtrade_overlay",
+    "load_scenario",
     "open_market",
     "serving",
     "write_data_folder",

@@ -54,6 +54,11 @@ class BlockCache:
         """Bytes of encoded rows that are kept now."""
         return self._bytes
 
+    def clear(self) -> None:
+        """Forget every block."""
+        self._blocks.clear()
+        self._bytes = 0
+
     def get(self, chart: "Chart", number: int) -> Block:
         """Find a block or have it made."""
         key = (chart.key, number)
@@ -90,6 +95,12 @@ class Chart:
         self._cache = cache or BlockCache()
         self.moving: tuple[int, bytes] | None = None
         """The candle being made, as last encoded, with its instant."""
+
+    def renew(self) -> None:
+        """Look the market's series up again."""
+        self.moving = None
+        for name in ("_trade_series", "_longer_series", "bounds", "_block_rows"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def _trade_series(self) -> list[Stored]:

@@ -37,7 +37,7 @@ def ping(venue: Venue, query: Parameters) -> Answer:  # noqa: ARG001 - endpoints
 
 def server_time(venue: Venue, query: Parameters) -> Answer:  # noqa: ARG001
     """Answer GET time."""
-    return _answer({"serverTime": venue.timeline.now_ms()}, 1)
+    return _answer({"serverTime": venue.timeline.told_ms()}, 1)
 
 
 def info(venue: Venue, query: Parameters) -> Answer:  # noqa: ARG001

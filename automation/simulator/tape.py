@@ -30,9 +30,7 @@ class Tape:
     def __init__(self, market: Market, instrument: Instrument) -> None:
         """Find the series that a path can be drawn from."""
         self._market, self.instrument = market, instrument
-        day = timeframe("1d")
-        found = list(market.stored(instrument.symbol, "trade", day))
-        self._series = sorted(found, key=lambda s: s.timeframe.length_ms)
+        self._series = self._find_series()
         self._closed: dict[tuple[int, int], Floats] = {}
         self._last_close: tuple[int, float] = (-1, float("nan"))
         self._price: tuple[int, float] = (-1, float("nan"))
@@ -41,6 +39,16 @@ class Tape:
         self._minutes_bar: tuple[Stored, int, Floats] | None = None
         self.depth_factor, self.spread_factor = 1.0, 1.0
         """What faults do to the book: sizes and spread are multiplied by these."""
+
+    def _find_series(self) -> list[Stored]:
+        found = self._market.stored(self.instrument.symbol, "trade", timeframe("1d"))
+        return sorted(found, key=lambda s: s.timeframe.length_ms)
+
+    def renew(self) -> None:
+        """Look the market's series up again: prices that are still to come have changed."""
+        self._series, self._minute = self._find_series(), -1
+        self._closed.clear()
+        self._price = self._last_close = (-1, float("nan"))
 
     def _covering(self, at_ms: int) -> list[Stored]:
         """Series that run at an instant, the finest first."""

@@ -23,6 +23,8 @@ class Venue:
     def __init__(self, market: Market, timeline: Timeline) -> None:
         """Charts and tapes are made when they are first asked for."""
         self.market, self.timeline = market, timeline
+        self.settling: set[str] = set()
+        """Symbols that were taken off the exchange."""
         self._cache = BlockCache()
         self._charts: dict[tuple[str, str, str], Chart] = {}
         self._tapes: dict[str, Tape] = {}
@@ -39,7 +41,9 @@ class Venue:
         return instrument.first_ms <= self.timeline.market_now_ms()
 
     def has_ended(self, instrument: Instrument) -> bool:
-        """Whether trading is over: only where history is played as the present."""
+        """Whether trading is over: taken off, or at the end of a history played as the present."""
+        if instrument.symbol in self.settling:
+            return True
         end_ms = instrument.end_ms
         over = end_ms is not None and end_ms <= self.timeline.market_now_ms()
         return over and self.timeline.is_shifted
@@ -77,6 +81,14 @@ class Venue:
                 cache=self._cache,
             )
         return chart
+
+    def renew(self) -> None:
+        """Forget what was kept of candles: those that are still to come have changed."""
+        self._cache.clear()
+        for chart in self._charts.values():
+            chart.renew()
+        for tape in self._tapes.values():
+            tape.renew()
 
     def tape(self, symbol: str) -> Tape:
         """Find or make the tape of one symbol."""

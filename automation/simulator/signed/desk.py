@@ -152,7 +152,7 @@ class Desk:
             return None
         name, secret = self.keys.owner(key)
         parameters = Parameters(check_signature(secret, query, body))
-        check_time(parameters, self.now_ms)
+        check_time(parameters, self.venue.timeline.told_ms())
         account = self.exchange.accounts[name]
         if endpoint.orders:
             self.count_orders(account, endpoint.orders)

@@ -95,6 +95,8 @@ def _feed(exchange: Exchange, entry: list[Any]) -> None:
         exchange.settle_funding(Settlement(symbol, at_ms, rate, mark))
     elif kind == "t":
         exchange.run_timer(*rest)
+    elif kind == "fault":  # what it did to the exchange is in lines of its own
+        exchange.log.add(entry)
     else:
         raise ConfigError(
             f"the event log has a line of kind {kind!r} where an input is expected",
