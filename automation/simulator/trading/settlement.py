@@ -128,5 +128,6 @@ def _insure(floor: Floor, account: Account, symbol: str, amount: int) -> None:
 def deposit(floor: Floor, account: Account, amount: int) -> None:
     """Bring money in, or out where it is negative."""
     account.wallet += amount
+    account.updated_ms = floor.now_ms
     floor.funds.deposits += amount
     note_income(floor, account, "TRANSFER", "", amount)
