@@ -134,13 +134,13 @@ def test_batch(api):
         ),
         (
             ccxt.OrderImmediatelyFillable,
-            lambda a, _: a.create_order(
+            lambda a, p: a.create_order(
                 PAIR, "STOP_MARKET", "sell", 0.01, None, {"stopPrice": p(1.02)}
             ),
         ),
         (
             ccxt.OrderNotFillable,
-            lambda a, _: a.create_order(
+            lambda a, p: a.create_order(
                 PAIR, "limit", "buy", 0.01, p(1.01), {"timeInForce": "GTX"}
             ),
         ),
