@@ -51,6 +51,9 @@ class AppriseChannel:
         self._longest = int(getattr(service, "body_maxlen", 32_768))
         # Apprise's own limits for the connection and the answer.
         service.socket_connect_timeout = service.socket_read_timeout = timeout_s
+        # Apprise would sleep up to 5.5 s before a second message, and our time-out would take that
+        # for silence and send it again. How many messages a channel takes is `limit`'s business.
+        service.request_rate_per_sec = 0
 
     async def send(self, message: Message) -> str:
         """Send; a service with a small limit gets the beginning."""
