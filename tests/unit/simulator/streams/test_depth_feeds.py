@@ -37,39 +37,46 @@ def rebuild(snapshot, updates):
     return sides, joined
 
 
-@settings(max_examples=25)
+@settings(max_examples=40)
 @given(
     symbol=st.sampled_from(["BTCUSDT", "XRPUSDT", "TRXUSDT"]),
     speed=SPEEDS,
     minutes=st.integers(0, 100_000),
     waits=st.lists(st.integers(1, 700), min_size=4, max_size=12),
     taken=st.integers(0, 3),
+    then_ms=st.integers(1, 2500),
 )
-@example(symbol="BTCUSDT", speed="@500ms", minutes=40, waits=[300, 100, 600, 100, 900], taken=1)
-@example(symbol="XRPUSDT", speed="@100ms", minutes=9, waits=[100, 7000, 100, 500], taken=0)
+@example(
+    symbol="BTCUSDT",
+    speed="@500ms",
+    minutes=40,
+    waits=[300, 100, 600, 100, 900],
+    taken=1,
+    then_ms=400,
+)
+@example(
+    symbol="XRPUSDT", speed="@100ms", minutes=9, waits=[100, 7000, 100, 500], taken=0, then_ms=1
+)
 def test_updates_and_a_snapshot_of_any_instant_make_the_book(
-    make_stage, symbol, speed, minutes, waits, taken
+    make_stage, symbol, speed, minutes, waits, taken, then_ms
 ):
     stage = make_stage(at=FIRST + timedelta(minutes=minutes))
     wire = stage.connect(f"{symbol.lower()}@depth{speed}")
     stage.run(1)
+    updates, snapshot = [], None
     for number, wait_ms in enumerate(waits):
         stage.clock.advance(wait_ms / 1000)
-        if number == taken:  # between two updates as well as with one
+        if number == taken:  # of an instant between two updates
             snapshot = stage.get(f"depth?symbol={symbol}&limit=1000")
+            stage.clock.advance(then_ms / 1000)
         stage.hub.pump()
-    stage.run(1)
-    last = snapshot["lastUpdateId"]
-    # until the first message after the pause the book may still be on its way
-    stage.clock.advance(1 - stage.timeline.now_ms() % 1000 / 1000)
-    stage.hub.pump()
-    updates = wire.read()
-    book, joined = rebuild(snapshot, updates)
-    now = stage.get(f"depth?symbol={symbol}&limit=1000")
-    assert joined >= 2
-    assert updates[-1]["u"] == now["lastUpdateId"] > last
-    assert book["b"] == dict(map(tuple, now["bids"]))
-    assert book["a"] == dict(map(tuple, now["asks"]))
+        updates += wire.read()
+        now = stage.get(f"depth?symbol={symbol}&limit=1000")
+        if snapshot and updates[-1]["u"] == now["lastUpdateId"]:
+            book, joined = rebuild(snapshot, updates)
+            assert joined
+            assert book["b"] == dict(map(tuple, now["bids"]))
+            assert book["a"] == dict(map(tuple, now["asks"]))
 
 
 def test_updates_join_without_a_gap_and_stay_small(stage):
@@ -97,3 +104,16 @@ def test_partial_books_are_the_best_levels_of_rest(stage):
     assert last["u"] == rest["lastUpdateId"]
     five = [each for each in found if len(each["b"]) == 5]
     assert all(b["pu"] == a["u"] for a, b in itertools.pairwise(five))
+
+
+def test_levels_that_came_and_went_between_two_updates_are_told(stage):
+    wire = stage.connect("xrpusdt@depth@100ms")
+    for _ in range(40):
+        stage.run(0.3)
+        wire.read()
+        stage.clock.advance(0.6)
+        snapshot = stage.get("depth?symbol=XRPUSDT&limit=1000")
+        stage.clock.advance(1.2)
+        stage.hub.pump()
+        book, _ = rebuild(snapshot, wire.read())
+        assert book["b"] == dict(map(tuple, stage.get("depth?symbol=XRPUSDT&limit=1000")["bids"]))
