@@ -13,8 +13,9 @@ from optuna.trial import TrialState, create_trial
 
 from automation.core.errors import ConfigError
 from automation.core.tunings import Answer
+from automation.tuning.best import best_of, front
 from automation.tuning.history import History
-from automation.tuning.search import best_of, empty_history
+from automation.tuning.search import empty_history
 from automation.tuning.space import Space
 from automation.tuning.storage import Storage
 from automation.tuning.study import Planned, State, Study
@@ -80,7 +81,7 @@ def summarise(storage: Storage, name: str) -> Summary:
         engine_s=engine_s,
         best=None if best is None else ranked(best),
         current=ranked(0) if history.count and history.states[0] == State.DONE else None,
-        front=tuple(map(ranked, front(history)[:_FRONT_SHOWN])) if several else (),
+        front=tuple(map(ranked, _spread(front(history), best))) if several else (),
         importance=importance(study, history),
     )
 
@@ -94,18 +95,6 @@ def trial_of(storage: Storage, study: Study, number: int) -> Ranked:
             history.tell(row.answer)
             return _ranked(study, history, row.plan, row.answer)
     raise ConfigError(f"{study.name} has no finished trial {number}", where="--trial")
-
-
-def front(history: History) -> list[int]:
-    """Return the finished trials that keep the constraints and that no other beats in every loss."""
-    able = np.flatnonzero((history.states == State.DONE) & (history.excess <= 0.0))
-    losses = history.losses[able]
-    kept: list[int] = []
-    for place in np.lexsort((able, *losses.T[::-1])):
-        worse = losses[place] >= losses[kept]
-        if not worse.all(axis=1).any():
-            kept.append(int(place))
-    return [int(able[place]) for place in kept]
 
 
 def importance(study: Study, history: History) -> dict[str, float]:
@@ -142,6 +131,15 @@ def importance(study: Study, history: History) -> dict[str, float]:
         return {}
     found = get_param_importances(made, evaluator=PedAnovaImportanceEvaluator())
     return {name: float(share) for name, share in found.items()}
+
+
+def _spread(trials: list[int], best: int | None) -> list[int]:
+    """Return at most twenty trials of a front, evenly spaced, the best among them."""
+    if len(trials) <= _FRONT_SHOWN:
+        return trials
+    places = np.linspace(0, len(trials) - 1, _FRONT_SHOWN).astype(int)
+    shown = {trials[place] for place in places} | ({best} if best in trials else set())
+    return [trial for trial in trials if trial in shown]
 
 
 def _entry(number: float, size: float) -> float | int:

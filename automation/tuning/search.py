@@ -17,13 +17,13 @@ import numpy as np
 
 from automation.core.errors import ConfigError, DependencyError, TransientError
 from automation.core.tunings import Answer, Engines, Task
+from automation.tuning.best import best_of
 from automation.tuning.history import History
 from automation.tuning.samplers import make_sampler
 from automation.tuning.space import Space, Vector
 from automation.tuning.stopping import bars_of
 from automation.tuning.storage import LEASE_S, Storage, owner_name
 from automation.tuning.study import Planned, State, Study
-from automation.tuning.tpe import rank
 
 FLUSH_S = 0.5
 _RENEW_S = LEASE_S / 3
@@ -298,14 +298,3 @@ def read_history(storage: Storage, study: Study) -> History:
         if row.answer is not None:
             history.tell(row.answer)
     return history
-
-
-def best_of(history: History) -> int | None:
-    """Return the best finished trial: constraints first, then the loss, or the front's middle."""
-    done = np.flatnonzero(history.states == State.DONE)
-    if not len(done):
-        return None
-    if history.losses.shape[1] == 1:
-        order = np.lexsort((done, history.losses[done, 0], history.excess[done]))
-        return int(done[order[0]])
-    return int(rank(history, done)[0])
