@@ -14,7 +14,7 @@ from automation.simulator.timeframes import LENGTHS_MS, Timeframe, timeframe
 _WHOLE = re.compile(r"\d{1,20}")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RequestError(Exception):
     """A wrong request: becomes `{"code": …, "msg": …}` with an HTTP status."""
 

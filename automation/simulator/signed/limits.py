@@ -34,7 +34,7 @@ class Limits:
         return cls(2400, 300, 1200)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class TooMuch(RequestError):
     """A refusal that says how long to wait."""
 

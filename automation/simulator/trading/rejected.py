@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Rejected(Exception):
     """The command changed nothing; `code` is Binance's."""
 

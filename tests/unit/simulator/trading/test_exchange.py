@@ -293,3 +293,44 @@ def test_events_are_numbered_without_holes(table):
     assert numbers == list(range(1, len(numbers) + 1))
     assert any(isinstance(event, AccountUpdate) for event in table.events)
     assert all(e.commission >= 0 for e in table.events if isinstance(e, OrderUpdate))
+
+
+def test_isolated_fill_needs_its_margin_when_it_comes(table):
+    table.exchange.set_margin_type("alice", "ETHUSDT", "isolated", table.now_ms)
+    order = table.order("alice", "BUY", 50_000, 19_900, symbol="ETHUSDT")
+    table.order("alice", "BUY", 3_000)
+    table.go(BTC * 935 // 1000)
+    table.order("alice", "SELL", 3_000, reduce_only=True)
+    assert table.exchange.accounts["alice"].cross_wallet < 50_000 * 19_900 * 10**4 // 20
+    table.go(19_900, "ETHUSDT")
+    assert (order.status, order.filled) == ("EXPIRED", 0)
+    table.check_money()
+
+
+def test_trades_before_an_order_do_not_fill_it(table):
+    table.market.go("BTCUSDT", (table.now_ms // 1000 + 1) * 1000, BTC - 900)
+    table.wait(500)
+    order = table.order("alice", "BUY", 10, BTC - 800)
+    table.wait(500)
+    assert order.status == "NEW"
+
+
+def test_amended_order_needs_only_what_it_adds(table):
+    order = table.order("alice", "BUY", 6_000, BTC - 500)
+    table.exchange.amend(
+        "alice", "BTCUSDT", BTC - 600, 6_000, table.now_ms, order_id=order.order_id
+    )
+    assert order.price == BTC - 600
+    assert (
+        code(
+            table.exchange.amend,
+            "alice",
+            "BTCUSDT",
+            BTC - 600,
+            9_000,
+            table.now_ms,
+            order_id=order.order_id,
+        )
+        == -2019
+    )
+    assert order.quantity == 6_000
