@@ -145,7 +145,6 @@ def _position(line: events.PositionLine, contract: Contract) -> dict[str, Any]:
         "mt": line.margin_type,
         "iw": _money(line.isolated_wallet),
         "ps": _SIDE,
-        "ma": contract.quote,
         "bep": entry,  # without the commission that closing would cost
     }
 
