@@ -14,6 +14,7 @@ import structlog
 from automation.alerts.settings import Settings
 from automation.app.alerting import read_alerts, serve
 from automation.app.journals import anchor_of
+from automation.app.storage import forward, forwarders, has_journal, open_journal
 from automation.core.config import Fleet, Venue
 from automation.core.configfile import load_fleet
 from automation.core.errors import ConfigError, DependencyError, FreqfleetError
@@ -83,13 +84,15 @@ async def supervise(fleet: Fleet, tell: Tell | None = None, alerts: Path | None 
     settings = read_alerts(alerts, fleet)
     folder = Home(home())
     folder.make()
-    with Journal.open(folder.journal) as journal:
+    with open_journal(folder) as journal:
+        forwarders(journal)  # what is wrong with an address is told before anything starts
         newest = journal.last()
         told = _Told(journal, newest.sequence if newest else 0)
         supervisor = Supervisor(fleet, folder.path, journal, Surroundings(actor=actor()))
         beside = [
             asyncio.create_task(_sign(journal, folder), name="notary"),
             asyncio.create_task(_serve_alerts(journal, settings, folder), name="alerts"),
+            asyncio.create_task(forward(journal), name="forwarding"),
         ]
         try:
             await supervisor.run(None if tell is None else lambda s: tell(s, told.news()))
@@ -118,10 +121,10 @@ def examine(fleet: Fleet) -> list[Check]:
 
 def recent(limit: int) -> list[str]:
     """Tell the last things that happened, as sentences, the oldest first."""
-    path = Home(home()).journal
-    if not path.exists():
+    folder = Home(home())
+    if not has_journal(folder):
         return []
-    with Journal.open(path, read_only=True) as journal:
+    with open_journal(folder, read_only=True) as journal:
         return _lines(journal.tail(5 * limit))[-limit:]
 
 

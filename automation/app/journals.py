@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from automation.alerts import kinds as _alert_kinds  # noqa: F401  defines the events' sentences
 from automation.app import outcomes as _outcomes  # noqa: F401  defines events as well
+from automation.app.storage import has_journal, open_journal
 from automation.core.errors import ConfigError
 from automation.core.paths import home
 from automation.fleet import kinds as _fleet_kinds  # noqa: F401
@@ -40,21 +41,23 @@ KEPT_KINDS = (
 @contextmanager
 def reading() -> Iterator[Journal]:
     """Open the fleet's journal for reading; ConfigError when there is none yet."""
-    path = Home(home()).journal
-    if not path.exists():
-        raise ConfigError("there is no journal yet", where=str(path), cure="run freqfleet up")
-    with Journal.open(path, read_only=True) as journal:
+    with open_journal(_begun(), read_only=True) as journal:
         yield journal
 
 
 @contextmanager
 def writing() -> Iterator[Journal]:
     """Open the fleet's journal as one of its writers."""
-    path = Home(home()).journal
-    if not path.exists():
-        raise ConfigError("there is no journal yet", where=str(path), cure="run freqfleet up")
-    with Journal.open(path) as journal:
+    with open_journal(_begun()) as journal:
         yield journal
+
+
+def _begun() -> Home:
+    folder = Home(home())
+    if not has_journal(folder):
+        where, cure = str(folder.journal), "run freqfleet up"
+        raise ConfigError("there is no journal yet", where=where, cure=cure)
+    return folder
 
 
 def search(query: Query, limit: int, *, after: int = 0) -> list[Event]:

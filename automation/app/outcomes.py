@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import structlog
 from pydantic import BaseModel
 
+from automation.app.storage import has_journal, open_journal
 from automation.core.errors import ConfigError, DependencyError
 from automation.core.paths import home
 from automation.fleet.commands import actor
 from automation.fleet.home import Home
-from automation.journal import Facts, Journal, define
+from automation.journal import Facts, define
 
 if TYPE_CHECKING:
     from automation.gates.verdicts import GateReport, StrategyReport
@@ -69,11 +70,11 @@ def _reason(report: "StrategyReport") -> str:
 
 
 def _tell(kind: str, source: str, facts: BaseModel) -> None:
-    path = Home(home()).journal
-    if not path.exists():
+    folder = Home(home())
+    if not has_journal(folder):
         return
     try:
-        with Journal.open(path) as journal:
+        with open_journal(folder) as journal:
             journal.append(kind, actor=actor(), source=source, payload=facts)
     except (DependencyError, ConfigError) as error:
         log = structlog.get_logger("journal")
