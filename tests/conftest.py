@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Servers that several folders of tests start; named here because pytest wants plugins at the top.
-pytest_plugins = ["tests.contract.journal_servers"]
+pytest_plugins = ["tests.contract.docker_engine", "tests.contract.journal_servers"]
 
 # Machines that run tests are shared and slow at times; how long an example takes proves nothing.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -15,6 +15,31 @@ Poster = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder or file of the host that a container sees at the same or another place."""
+
+    source: Path
+    target: str
+    is_writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What a unit that runs in a container needs beside its command."""
+
+    image: str
+    networks: tuple[str, ...] = ()  # made when they are missing; the first carries the ports
+    mounts: tuple[Mount, ...] = ()
+    ports: tuple[tuple[int, int], ...] = ()  # port inside, port on the host's loopback
+    health: tuple[str, ...] = ()  # a command that fails when the unit is ill
+    user: str = "1000:1000"
+    memory_mb: int = 1024
+    cpus: float = 1.0
+    pids: int = 256
+    tmp_mb: int = 256
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """How to start one unit."""
 
@@ -26,6 +51,7 @@ class Launch:
     console: Path  # where standard output and error go
     mark: str  # an argument that no other process of the machine has
     nice: int = 0
+    container: Container | None = None  # for runners of containers alone
 
 
 @dataclass(frozen=True, slots=True)
