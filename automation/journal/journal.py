@@ -12,7 +12,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NotRequired, Self, TypedDict, Unpack
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel
@@ -30,6 +30,19 @@ from automation.journal.verification import Break, Verification, verify_links
 from automation.journal.writer import GroupWriter
 
 Payload = Mapping[str, Any] | BaseModel | None
+
+
+class Told(TypedDict):
+    """What is said of an event beside its kind."""
+
+    actor: str
+    source: str
+    bot: NotRequired[str]
+    payload: NotRequired[Payload]
+    cause: NotRequired[int | Event | None]
+    address: NotRequired[str]
+
+
 WATCH_S = 0.25
 SET_BACK_US = 1_000_000
 """Smaller steps back are what threads and NTP do all day."""
@@ -77,58 +90,25 @@ class Journal:
         """How many events wait in memory to be written."""
         return self._writer.backlog
 
-    def append(
-        self,
-        kind: str,
-        *,
-        actor: str,
-        source: str,
-        bot: str = "",
-        payload: Payload = None,
-        cause: int | Event | None = None,
-        address: str = "",
-    ) -> Event:
+    def append(self, kind: str, **told: Unpack[Told]) -> Event:
         """Append one event and return when it is durable; the caller hears of every fault."""
-        draft = Draft(kind, actor, source, payload, bot, _sequence(cause), address)
-        return self.submit([draft]).result()[-1]
+        return self.submit([_draft(kind, told)]).result()[-1]
 
     def append_many(self, drafts: Iterable[Draft]) -> list[Event]:
         """Append events together: all of them or none."""
         drafts = list(drafts)
         return self.submit(drafts).result()[-len(drafts) :] if drafts else []
 
-    async def append_async(
-        self,
-        kind: str,
-        *,
-        actor: str,
-        source: str,
-        bot: str = "",
-        payload: Payload = None,
-        cause: int | Event | None = None,
-        address: str = "",
-    ) -> Event:
+    async def append_async(self, kind: str, **told: Unpack[Told]) -> Event:
         """Append one event without blocking the loop; returns when it is durable."""
-        draft = Draft(kind, actor, source, payload, bot, _sequence(cause), address)
-        return (await asyncio.wrap_future(self.submit([draft])))[-1]
+        return (await asyncio.wrap_future(self.submit([_draft(kind, told)])))[-1]
 
-    def post(
-        self,
-        kind: str,
-        *,
-        actor: str,
-        source: str,
-        bot: str = "",
-        payload: Payload = None,
-        cause: int | Event | None = None,
-        address: str = "",
-    ) -> "Future[list[Event]]":
+    def post(self, kind: str, **told: Unpack[Told]) -> "Future[list[Event]]":
         """Queue one event and go on; it waits in memory while the store is down.
 
         The event carries the time of this call. `fault` and `backlog` tell how it stands.
         """
-        draft = Draft(kind, actor, source, payload, bot, _sequence(cause), address)
-        return self.submit([draft], keep=True)
+        return self.submit([_draft(kind, told)], keep=True)
 
     def submit(
         self,
@@ -329,6 +309,18 @@ def open_store(path: Path | str, *, read_only: bool = False) -> Store:
 
 def _own(kind: str, said: BaseModel) -> Draft:
     return Draft(kind, "journal", "journal", said)
+
+
+def _draft(kind: str, told: Told) -> Draft:
+    return Draft(
+        kind,
+        told["actor"],
+        told["source"],
+        told.get("payload"),
+        told.get("bot", ""),
+        _sequence(told.get("cause")),
+        told.get("address", ""),
+    )
 
 
 def _sequence(cause: int | Event | None) -> int | None:
