@@ -2,7 +2,12 @@
 
 import asyncio
 import json
+import os
+import shutil
+import sys
+import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +15,8 @@ from automation.journal import Draft, Journal, Query
 from automation.journal.forward.rabbitmq import RabbitForwarder
 from automation.journal.forward.redis import RedisForwarder
 from tests.contract.journal_servers import rabbitmq_server, redis_server
+
+WOUND = 200
 
 
 @pytest.fixture
@@ -75,6 +82,36 @@ async def test_redis_gets_every_event_once_across_its_own_death_and_ours(journal
         await until(lambda: not forwarder.fault)
     ids = [int(entry[0].split(b"-")[0]) for entry in entries(redis)]
     assert ids == list(range(1, 1051))
+
+
+@pytest.mark.long
+async def test_redis_down_for_an_hour_costs_nothing(tmp_path, journal, redis):
+    """An hour of the forwarder's own clock, which runs 200 times as fast as ours."""
+    if shutil.which("faketime") is None:
+        pytest.skip("faketime is not installed (apt-get install faketime)")
+    program = str(Path(__file__).with_name("forward_process.py"))
+    forwarder = await asyncio.create_subprocess_exec(
+        "faketime", "-f", f"+0 x{WOUND}",
+        sys.executable, program, str(tmp_path / "journal.db"), redis.url,
+        env={**os.environ, "FAKETIME_DONT_RESET": "1"},
+    )  # fmt: skip
+    try:
+        fill(journal, 100)
+        await until(lambda: len(entries(redis)) == 100)
+        await asyncio.to_thread(redis.kill)
+        began = time.monotonic()
+        for _ in range(30):
+            fill(journal, 10)
+            await asyncio.sleep(3600 / WOUND / 30)
+        assert (time.monotonic() - began) * WOUND >= 3600
+        assert forwarder.returncode is None
+        await asyncio.to_thread(redis.start)
+        await until(lambda: len(entries(redis)) == 400)
+    finally:
+        forwarder.kill()
+        await forwarder.wait()
+    ids = [int(entry[0].split(b"-")[0]) for entry in entries(redis)]
+    assert ids == list(range(1, 401))
 
 
 async def test_two_forwarders_to_one_stream_double_nothing(journal, redis):
