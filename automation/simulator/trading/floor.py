@@ -95,7 +95,8 @@ class Floor:
 
     def quote(self, symbol: str) -> Quote:
         """See a symbol now; what is seen is recorded."""
-        known, at_ms = self._quotes.get(symbol), self.instant_ms
+        known, now_ms = self._quotes.get(symbol), self.now_ms
+        at_ms = now_ms - now_ms % INSTANT_MS
         if known is not None and known.at_ms == at_ms:
             return known
         seen = self._quotes[symbol] = self.feed.quote(symbol, at_ms)

@@ -49,10 +49,12 @@ def available(account: Account, contracts: Contracts, marks: Marks) -> int:
     """Money that may be used as margin; below zero where losses have eaten it."""
     free = account.cross_wallet
     for symbol, position in account.active.items():
-        contract, mark = contracts[symbol], marks(symbol)
-        free -= reserved(position, contract, mark)
-        if position.size and not position.is_isolated:
-            free += unrealized(position, contract, mark) - initial(position, contract, mark)
+        value = contracts[symbol].value(marks(symbol), position.size) if position.size else 0
+        held = abs(value)
+        if position.bids or position.asks:
+            free -= divide_up(exposure(position, value) - held, position.leverage)
+        if held and position.margin_type == "cross":
+            free += value - position.cost - divide_up(held, position.leverage)
     return free
 
 

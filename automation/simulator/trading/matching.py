@@ -63,12 +63,13 @@ def _within(order: Order, price: int, limit: int) -> bool:
 
 def _modelled(floor: Floor, order: Order) -> Iterator[tuple[int, int]]:
     """Modelled levels against an order, less what was taken in this second."""
-    shelf, second = floor.shelf(order.symbol), floor.now_ms // 1000
-    if shelf.taken_second != second:
-        shelf.taken_second, shelf.taken = second, {}
+    taken = floor.shelf(order.symbol).taken_in(floor.now_ms // 1000, order.sign)
     depth = floor.depth(order.symbol)
-    for price, quantity in depth.asks if order.sign > 0 else depth.bids:
-        free = quantity - shelf.taken.get((order.sign, price), 0)
+    levels, place = depth.asks if order.sign > 0 else depth.bids, 0
+    if taken:
+        place = floor.shelf(order.symbol).first_left(levels, order.sign)
+    for price, quantity in levels[place:] if place else levels:
+        free = quantity - taken.get(price, 0)
         if free > 0:
             yield price, free
 
@@ -92,7 +93,8 @@ def take(floor: Floor, account: Account, order: Order) -> None:
             quantity = min(order.remaining, free)
             if not fill(floor, account, order, quantity, price, is_maker=False):
                 return
-            shelf.taken[order.sign, price] = shelf.taken.get((order.sign, price), 0) + quantity
+            taken = shelf.taken[order.sign]
+            taken[price] = taken.get(price, 0) + quantity
             level = next(levels, None)
         else:
             return

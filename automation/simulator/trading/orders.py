@@ -69,10 +69,12 @@ class Order:
     algo_id: int = 0
     auto_close: str = ""
 
-    @property
-    def sign(self) -> int:
-        """1 for a buy, -1 for a sell."""
-        return 1 if self.side == "BUY" else -1
+    sign: int = field(init=False)
+    """1 for a buy, -1 for a sell."""
+
+    def __post_init__(self) -> None:
+        """Work out the sign once: it is asked for dozens of times."""
+        self.sign = 1 if self.side == "BUY" else -1
 
     @property
     def remaining(self) -> int:

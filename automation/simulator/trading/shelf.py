@@ -10,6 +10,8 @@ from operator import itemgetter
 
 from automation.simulator.trading.orders import AlgoOrder, Order
 
+Levels = tuple[tuple[int, int], ...]
+
 
 class Side:
     """Orders of one side: `sign` 1 for buys, where the highest price is best, -1 for sells."""
@@ -104,11 +106,30 @@ class Shelf:
         self.buys, self.sells = Side(1), Side(-1)
         self.traded = Triggers(rising=True), Triggers(rising=False)
         self.marked = Triggers(rising=True), Triggers(rising=False)
-        self.taken: dict[tuple[int, int], int] = {}
-        """Modelled quantity used up, by (sign of the taker, price), in `taken_second`."""
-        self.taken_second = -1
+        self.taken: dict[int, dict[int, int]] = {1: {}, -1: {}}
+        """Modelled quantity used up in `_second`, by sign of the taker and price."""
+        self._second = -1
+        self._passed: dict[int, tuple[Levels, int]] = {1: ((), 0), -1: ((), 0)}
         self.version = 0
         """Grows with every change of what the market could hit."""
+
+    def taken_in(self, second: int, sign: int) -> dict[int, int]:
+        """Modelled quantity that takers of one side used up in a second, by price."""
+        if second != self._second:
+            self._second, self.taken = second, {1: {}, -1: {}}
+            self._passed = {1: ((), 0), -1: ((), 0)}
+        return self.taken[sign]
+
+    def first_left(self, levels: Levels, sign: int) -> int:
+        """Place of the first level that is not used up; remembered while the levels stay."""
+        known, place = self._passed[sign]
+        if known is not levels:
+            place = 0
+        taken, count = self.taken[sign], len(levels)
+        while place < count and taken.get(levels[place][0], 0) >= levels[place][1]:
+            place += 1
+        self._passed[sign] = levels, place
+        return place
 
     def side(self, sign: int) -> Side:
         """Buys for 1, sells for -1."""

@@ -82,8 +82,8 @@ GUARDS = {
     ),
     "depth is spent once": (
         "matching",
-        "            shelf.taken[order.sign, price] = ",
-        "            _ = ",
+        "            taken[price] = taken.get(price, 0) + quantity\n",
+        "            pass\n",
     ),
     "nobody trades with himself": (
         "matching",
