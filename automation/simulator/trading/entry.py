@@ -12,6 +12,7 @@ from automation.simulator.trading.margin import available, exposure
 from automation.simulator.trading.matching import crosses, fillable, take
 from automation.simulator.trading.orders import Order, OrderRequest
 from automation.simulator.trading.rejected import reject
+from automation.simulator.trading.sights import Quote
 from automation.simulator.trading.units import Contract, divide_up, text
 
 MOST_OPEN_ORDERS = 200
@@ -142,11 +143,9 @@ def check_margin(floor: Floor, account: Account, order: Order, released: int = 0
     """
     contract, position = floor.contracts[order.symbol], account.position(order.symbol)
     quote = floor.quote(order.symbol)
-    price = order.price or (max(quote.ask, quote.last) if order.sign > 0 else quote.bid)
-    value, size_value = (
-        contract.notional(price, order.remaining),
-        contract.value(quote.mark, position.size),
-    )
+    price = order.price or _assumed_price(quote, contract, order.sign)
+    value = contract.notional(price, order.remaining)
+    size_value = contract.value(quote.mark, position.size)
     before = exposure(position, size_value)
     side = position.bids + size_value if order.sign > 0 else position.asks - size_value
     added = max(side + value - released - before, 0)
@@ -159,6 +158,13 @@ def check_margin(floor: Floor, account: Account, order: Order, released: int = 0
     cost = divide_up(added, position.leverage) + min(lost, added)
     if cost > available(account, floor.contracts, floor.mark):
         reject(-2019, "Margin is insufficient.")
+
+
+def _assumed_price(quote: Quote, contract: Contract, sign: int) -> int:
+    """Price at which a market order is taken to trade: 0.05 % above the ask, or bid or mark."""
+    if sign > 0:
+        return max(quote.ask, quote.last) * 10_005 // 10_000
+    return max(quote.bid, quote.mark // contract.mark_of(1))
 
 
 def _check_time_in_force(floor: Floor, order: Order) -> None:
