@@ -12,6 +12,8 @@ from automation.simulator.candles import VOLUME, Floats
 from automation.simulator.ladder import DEEPEST, Ladder, ladder, sells
 from automation.simulator.market import Instrument
 from automation.simulator.path import price_along, turning_points
+from automation.simulator.recorded import RecordedTrade
+from automation.simulator.recorded_market import RecordedTape
 from automation.simulator.rules import Rules
 from automation.simulator.tape import Tape
 
@@ -43,7 +45,10 @@ def levels(tape: Tape, at_ms: int, limit: int) -> Levels:
     """Show `limit` levels on each side (at most 1000) at an instant.
 
     The number of the last update is the instant itself: a book changes at most every millisecond.
+    A recorded book has the recorded numbers.
     """
+    if isinstance(tape, RecordedTape):
+        return Levels(*tape.recording.levels(at_ms, limit))
     found = ladder(tape, at_ms, limit)
     bids, asks = rows(tape.instrument.rules, found, min(limit, DEEPEST))
     return Levels(at_ms, bids, asks)
@@ -78,20 +83,47 @@ def trade_ms(instrument: Instrument, number: int) -> int:
     return instrument.first_ms + (number - 1) * _SECOND_MS
 
 
+def last_number(tape: Tape, at_ms: int) -> int:
+    """Number of the last trade at an instant."""
+    if isinstance(tape, RecordedTape):
+        last = tape.recording.trades_until(at_ms, 1)
+        return (last or tape.recording.trades)[0].number
+    return trade_number(tape.instrument, at_ms)
+
+
+def trades_numbered(tape: Tape, number: int, end_ms: int, limit: int) -> list[Trade]:
+    """The first trades from a number on, up to an instant."""
+    if isinstance(tape, RecordedTape):
+        found = tape.recording.trades_numbered(number, end_ms, limit)
+        return [_recorded(each) for each in found]
+    return trades_from(tape, trade_ms(tape.instrument, number), end_ms, limit)
+
+
+def _recorded(trade: RecordedTrade) -> Trade:
+    figures = float(trade.price), float(trade.quantity)
+    return Trade(trade.number, trade.at_ms, *figures, trade.buyer_is_maker)
+
+
 def latest_trades(tape: Tape, at_ms: int, limit: int) -> list[Trade]:
     """The last trades up to an instant, oldest first."""
+    if isinstance(tape, RecordedTape):
+        return [_recorded(each) for each in tape.recording.trades_until(at_ms, limit)]
     found = trades_between(tape, at_ms - limit * _SECOND_MS + 1, at_ms)
     return found[-limit:]
 
 
 def trades_from(tape: Tape, start_ms: int, end_ms: int, limit: int) -> list[Trade]:
     """The first trades of a stretch, oldest first; seconds in which nothing traded are skipped."""
+    if isinstance(tape, RecordedTape):
+        return trades_between(tape, start_ms, end_ms)[:limit]
     stop = min(end_ms, start_ms + limit * _SECOND_MS - 1)
     return trades_between(tape, max(start_ms, tape.instrument.first_ms), stop)[:limit]
 
 
 def trades_between(tape: Tape, start_ms: int, end_ms: int) -> list[Trade]:
     """All trades in [start_ms, end_ms], oldest first."""
+    if isinstance(tape, RecordedTape):
+        return [_recorded(each) for each in tape.recording.trades_between(start_ms, end_ms)]
     instrument, found = tape.instrument, list[Trade]()
     stretch, length_ms = tape.recent(end_ms, max(end_ms - start_ms, 0))
     first = trade_ms(instrument, trade_number(instrument, start_ms - 1) + 1)

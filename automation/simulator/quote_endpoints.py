@@ -151,7 +151,7 @@ def agg_trades(venue: Venue, query: Parameters) -> Answer:
     shift, now = venue.timeline.shift_ms, venue.timeline.market_now_ms()
     tape = venue.tape(instrument.symbol)
     if from_id is not None:
-        found = book.trades_from(tape, book.trade_ms(instrument, from_id), now, limit)
+        found = book.trades_numbered(tape, from_id, now, limit)
     elif start is not None:
         last = now if end is None else min(end - shift, now)
         found = book.trades_from(tape, start - shift, last, limit)
@@ -190,7 +190,7 @@ def day_row(venue: Venue, instrument: Instrument, at_ms: int) -> dict[str, Any]:
     quote, count, _, _ = (float(column[0]) for column in estimates(day[None, :]))
     change = float(day[CLOSE] - day[OPEN])
     last = book.latest_trades(tape, at_ms, 1)
-    last_id = book.trade_number(instrument, at_ms)
+    last_id = book.last_number(tape, at_ms)
     return {
         "symbol": instrument.symbol,
         "priceChange": _price(instrument, change),

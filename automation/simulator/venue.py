@@ -12,6 +12,7 @@ from automation.simulator import kline
 from automation.simulator.charts import BlockCache, Chart
 from automation.simulator.market import Instrument, Market, PriceKind
 from automation.simulator.parameters import unknown_symbol
+from automation.simulator.recorded_market import RecordedMarket, RecordedTape
 from automation.simulator.tape import Tape
 from automation.simulator.timeframes import Timeframe
 from automation.simulator.timeline import Timeline
@@ -94,8 +95,13 @@ class Venue:
         """Find or make the tape of one symbol."""
         tape = self._tapes.get(symbol)
         if tape is None:
-            tape = self._tapes[symbol] = Tape(self.market, self.instrument(symbol))
+            tape = self._tapes[symbol] = self._make_tape(self.instrument(symbol))
         return tape
+
+    def _make_tape(self, instrument: Instrument) -> Tape:
+        if isinstance(self.market, RecordedMarket):
+            return RecordedTape(self.market, instrument)
+        return Tape(self.market, instrument)
 
     def beside(self, symbol: str, kind: PriceKind, price: float, at_ms: int) -> float:
         """Mark or index price that goes with a traded price, eight decimals."""

@@ -7,6 +7,7 @@ what is new in between, as JSON in bytes. Refuses to know who listens. Called by
 from typing import Protocol
 
 from automation.simulator.market import Instrument
+from automation.simulator.recorded_market import RecordedMarket
 from automation.simulator.streams.depth_feeds import DiffDepth, PartialDepth
 from automation.simulator.streams.kline_feed import KlineFeed
 from automation.simulator.streams.names import Wanted, understand
@@ -20,6 +21,7 @@ from automation.simulator.streams.quote_feeds import (
     mini_ticker,
     ticker,
 )
+from automation.simulator.streams.recorded_feeds import RecordedFeed, is_recorded
 from automation.simulator.venue import Venue
 
 
@@ -64,6 +66,8 @@ def feed_for(venue: Venue, name: str, start_ms: int) -> Feed:
     instrument = venue.market.instruments.get(wanted.symbol)
     if instrument is None or not venue.is_listed(instrument) or venue.has_ended(instrument):
         return Silence()
+    if isinstance(venue.market, RecordedMarket) and is_recorded(wanted):
+        return RecordedFeed(venue.market.recording, wanted, venue.timeline.shift_ms)
     return _of_one(venue, instrument, wanted, start_ms)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import heapq
 from collections.abc import Iterable
 from itertools import count
+from operator import itemgetter
 
 from automation.core.errors import ConfigError
 from automation.simulator.streams import requests
@@ -17,6 +18,7 @@ from automation.simulator.streams.connection import Connection, Outgoing
 from automation.simulator.streams.feeds import Feed, Silence, feed_for
 from automation.simulator.streams.listenkeys import ListenKeys
 from automation.simulator.streams.messages import Message
+from automation.simulator.streams.recorded_feeds import Numbered
 from automation.simulator.streams.rules import StreamRules
 from automation.simulator.streams.user_messages import key_expired
 from automation.simulator.venue import Venue
@@ -131,12 +133,19 @@ class Hub:
     def pump(self) -> None:
         """Send everything that is due by now."""
         now_ms = self._venue.timeline.market_now_ms()
+        recorded: list[tuple[int, Message, Channel]] = []
         for channel in list(self._channels.values()):
             last_ms = channel.polled_ms
             if now_ms > last_ms:
                 channel.polled_ms = now_ms
                 for payload in _polled(channel, last_ms, now_ms):
-                    self._send(Message(channel.name, payload), channel.listeners)
+                    message = Message(channel.name, payload)
+                    if isinstance(payload, Numbered):
+                        recorded.append((payload.number, message, channel))
+                    else:
+                        self._send(message, channel.listeners)
+        for _, message, channel in sorted(recorded, key=itemgetter(0)):
+            self._send(message, channel.listeners)
         self._expire_keys()
         self._release()
         for connection in list(self._connections):

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from automation.simulator.book import trade_number
+from automation.simulator.book import last_number
 from automation.simulator.candle_endpoints import available, moving_candle
 from automation.simulator.streams.names import Wanted
 from automation.simulator.timeframes import timeframe
@@ -55,10 +55,10 @@ class KlineFeed:
     def _message(self, text: bytes, now_ms: int, *, is_closed: bool) -> bytes:
         timeline = self._venue.timeline
         row = orjson.loads(text[1:])
-        instrument = self._venue.market.instruments[self._symbol]
+        tape = self._venue.tape(self._symbol)
         upto_ms = min(now_ms, row[6] - timeline.shift_ms)
-        first = trade_number(instrument, row[0] - timeline.shift_ms)
-        ids = (first, trade_number(instrument, upto_ms)) if row[8] else (-1, -1)
+        first = last_number(tape, row[0] - timeline.shift_ms)
+        ids = (first, last_number(tape, upto_ms)) if row[8] else (-1, -1)
         candle = _candle(row, ids, self._wanted.interval, is_closed=is_closed)
         if self._wanted.is_continuous:
             head: dict[str, Any] = {"e": "continuous_kline", "E": now_ms + timeline.shift_ms}
