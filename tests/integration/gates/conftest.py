@@ -1,7 +1,9 @@
 """A foreign strategy repository and a synthetic bundle, judged by the real command."""
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,13 +109,21 @@ def repository(tmp_path) -> Repository:
 
 
 @pytest.fixture
-def gate(freqfleet, repository, bundle, gate_home, tmp_path):
+def gate(repository, bundle, gate_home, tmp_path):
     """Run `freqfleet gate run --json` in the repository: its exit code and its document."""
 
     def run(*arguments, cache: Path | None = None, code: int | None = None):
         kept = cache or tmp_path / "cache"
         words = ("gate", "run", "--bundle", bundle, "--cache", kept, "--json", *arguments)
-        done = freqfleet(*words, cwd=repository.root, FREQFLEET_HOME=str(gate_home))
+        done = subprocess.run(
+            [sys.executable, "-m", "automation", *map(str, words)],
+            cwd=repository.root,
+            env={**os.environ, "FREQFLEET_HOME": str(gate_home)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=1100,
+        )
         assert "Traceback" not in done.stderr, done.stderr
         expected = (0, 1) if code is None else (code,)
         assert done.returncode in expected, f"{done.returncode}: {done.stderr}{done.stdout}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automation.gates.comparison import compare
+from automation.gates.comparison import _widening, compare
 from automation.gates.config import ComparisonSettings
 
 SETTINGS = ComparisonSettings(resamples=500)
@@ -36,6 +36,12 @@ def test_what_is_not_worse_is_rarely_called_worse(make_window):
     rng = np.random.default_rng(7)
     alarms = sum(bool(compare(*sides(make_window, rng), SETTINGS).worse) for _ in range(60))
     assert alarms <= 7  # 5 % of 60 are 3; 8 or more would come once in 50 runs
+
+
+def test_intervals_over_few_days_are_wider_and_over_many_are_not():
+    made = [_widening(blocks, 0.975) for blocks in (1, 3, 6, 9, 12, 36)]
+    assert made[0] == made[1]
+    assert made[1] > made[2] > made[3] > made[4] == made[5] == 1.0
 
 
 def test_a_loss_is_found_the_surer_the_larger_it_is(make_window):
