@@ -220,5 +220,9 @@ def _along(points: Floats, fraction: Floats, decimals: int) -> Floats:
     legs = np.minimum((fraction * 3).astype(np.int64), 2)
     rows = np.arange(len(points))
     start, end = points[rows, legs], points[rows, legs + 1]
-    price = np.round(start + (end - start) * (fraction * 3 - legs), decimals)
+    exact = start + (end - start) * (fraction * 3 - legs)
+    price = np.round(exact, decimals)
+    scaled = exact * 10**decimals
+    for tie in np.flatnonzero(np.abs(scaled - np.floor(scaled) - 0.5) < 1e-6):
+        price[tie] = round(float(exact[tie]), decimals)  # numpy rounds what it has multiplied
     return np.clip(price, np.minimum(start, end), np.maximum(start, end))
