@@ -107,7 +107,35 @@ class Resources(Strict):
 
     memory_mb: int | None = Field(None, ge=256, description="Memory limit, in MB.")
     cpus: float | None = Field(None, gt=0, description="CPU limit, in cores.")
+    pids: int = Field(256, ge=16, description="Most processes and threads, in a container.")
     nice: int = Field(0, ge=0, le=19, description="Niceness of the bot's process.")
+
+
+class Docker(Strict):
+    """How bots run in containers, where their `runner` is `docker`."""
+
+    image: str = Field(
+        "freqfleet-bot:latest", min_length=1, description="Image with Freqtrade, tag included."
+    )
+    engine: str | None = Field(
+        None, description="Address of the Docker Engine; without it that of DOCKER_HOST."
+    )
+    network: str | None = Field(
+        None,
+        description=(
+            "Network of the bots, made when it is missing; without it `freqfleet`, or `host` where "
+            "the fleet's own simulator has to be reached."
+        ),
+    )
+    user: str | None = Field(
+        None,
+        pattern=r"^\d+:\d+$",
+        description="User and group inside; without it ours, or 1000:1000 where we are root.",
+    )
+    python: str = Field("python", description="Interpreter inside the image.")
+    mounts: tuple[Path, ...] = Field(
+        (), description="Further folders or files of this machine that bots may read, in place."
+    )
 
 
 class Bot(Strict):
@@ -137,7 +165,9 @@ class Bot(Strict):
         (), description="Pairs, like BTC/USDT:USDT; without them those of the configurations."
     )
     timeframe: str | None = Field(None, description="Candle length; without it the strategy's.")
-    runner: Literal["process"] = Field("process", description="How the bot runs.")
+    runner: Literal["process", "docker"] = Field(
+        "process", description="How the bot runs: a process of this machine, or a container."
+    )
     api_port: Port | None = Field(
         None, description="Port of the bot's REST API on loopback; without it a free one, kept."
     )
@@ -163,6 +193,7 @@ class Fleet(Strict):
 
     fleet: BotName = Field(description="The fleet's name: a-z, 0-9 and dashes.")
     exchange: Exchange = Field(Exchange(), description="Where the fleet trades.")
+    docker: Docker = Field(Docker(), description="Containers, for bots whose runner is `docker`.")
     bots: tuple[Bot, ...] = Field(min_length=1, description="The bots, in the order they start.")
 
     @model_validator(mode="before")

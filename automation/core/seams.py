@@ -19,7 +19,7 @@ class Mount:
     """A folder or file of the host that a container sees at the same or another place."""
 
     source: Path
-    target: str
+    target: Path
     is_writable: bool = False
 
 

@@ -21,12 +21,14 @@ from automation.core.model import SIMULATOR, BotState, BotStatus, FleetStatus, H
 from automation.core.seams import Launch
 from automation.fleet import kinds, market
 from automation.fleet.chronicle import Chronicle, display
+from automation.fleet.containers.leftovers import left_in
+from automation.fleet.containers.mixed import runner_of
 from automation.fleet.control import LONGEST_WAIT_S, ask_supervisor
 from automation.fleet.credentials import read_access
 from automation.fleet.home import Home, read_json
 from automation.fleet.lock import Holder, SupervisorLock, find_supervisor
 from automation.fleet.memory import forget_failures, forget_stops
-from automation.fleet.process import ProcessRunner, living
+from automation.fleet.process import living
 from automation.fleet.remedies.memory import forget_quarantine
 from automation.fleet.render import forget_secrets, log_path
 from automation.fleet.timing import DEFAULT_TIMING
@@ -135,7 +137,7 @@ def _tell_status(home: Home, tell: Callable[[FleetStatus], None] | None) -> None
 
 def _stop_leftovers(home: Home) -> str:
     summary = read_json(home.path / "fleet.json")
-    alive = [name for name in (*home.known_bots(), SIMULATOR) if living(home.unit(name))]
+    alive = [name for name in (*home.known_bots(), SIMULATOR) if _is_left(home, name)]
     if not alive:
         return f"fleet {summary['fleet']} is down already" if summary else "there is no fleet here"
     with SupervisorLock(home), Journal.open(home.journal) as journal:
@@ -146,7 +148,7 @@ def _stop_leftovers(home: Home) -> str:
 
 async def _stop_units(home: Home, names: list[str], fleet: str, chronicle: Chronicle) -> None:
     """Stop the bots together, then the simulator."""
-    runner = ProcessRunner()
+    runner = runner_of(read_json(home.path / "fleet.json").get("engine"))
     reason = "freqfleet down, while no supervisor ran"
     said = kinds.FleetDown(fleet=fleet, reason=reason)
     chronicle.tell("fleet.going_down", said, actor=actor())
@@ -181,7 +183,13 @@ async def _stop_units(home: Home, names: list[str], fleet: str, chronicle: Chron
 def _bare_launch(home: Home, name: str) -> Launch:
     folder = home.unit(name)
     mark = str(market.client_config(home) if name == SIMULATOR else folder / "config.json")
-    return Launch(name, folder, (), {}, home.path, folder / "logs" / "console.log", mark)
+    console = folder / "logs" / "console.log"
+    return Launch(name, folder, (), {}, home.path, console, mark, container=left_in(folder))
+
+
+def _is_left(home: Home, name: str) -> bool:
+    folder = home.unit(name)
+    return living(folder) is not None or left_in(folder) is not None
 
 
 def _status_from_files(home: Home) -> FleetStatus | None:
@@ -205,14 +213,15 @@ def _bot_from_files(home: Home, known: dict[str, Any]) -> BotStatus:
     name = str(known["name"])
     identity = living(home.unit(name))
     access = read_access(home.unit(name))
+    runs = _is_left(home, name)
     lives = "runs, but no supervisor watches it; freqfleet up adopts it"
     return BotStatus(
         name="simulator" if name == SIMULATOR else name,
         strategy=str(known.get("strategy", "")),
         mode=str(known.get("mode", "")),
-        state=BotState.RUNNING if identity else BotState.STOPPED,
+        state=BotState.RUNNING if runs else BotState.STOPPED,
         health=Health.UNKNOWN,
-        reason=lives if identity else "is stopped; the fleet is down",
+        reason=lives if runs else "is stopped; the fleet is down",
         pid=identity.pid if identity else None,
         api_url=access.url if access else "",
     )

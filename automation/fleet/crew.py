@@ -11,6 +11,7 @@ from automation.core.config import Fleet, Venue
 from automation.core.errors import DependencyError
 from automation.core.model import SIMULATOR, Wish
 from automation.core.seams import Launch
+from automation.fleet.containers.leftovers import left_in
 from automation.fleet.credentials import ApiAccess, ensure_access, move, read_access
 from automation.fleet.home import Home, read_json
 from automation.fleet.ladder.logwatch import LogWatch
@@ -95,10 +96,20 @@ def launch_to_adopt(site: Site, unit: Unit) -> Launch:
     """Tell how a unit would have been started, without writing anything."""
     folder = site.home.unit(unit.name)
     if unit.bot is not None:
-        return launch_of(site, unit.bot)
+        return _as_it_was_started(launch_of(site, unit.bot))
     mark = str(folder / ("exchange.json" if unit.is_simulator else "config.json"))
     console = folder / "logs" / "console.log"
-    return Launch(unit.name, folder, (), {}, site.root, console, mark)
+    return Launch(unit.name, folder, (), {}, site.root, console, mark, container=left_in(folder))
+
+
+def _as_it_was_started(launch: Launch) -> Launch:
+    """Look for a unit where it was started, though the fleet file now names the other runner."""
+    left = left_in(launch.folder)
+    if left is None and "pid" in read_json(launch.folder / "process.json"):
+        return replace(launch, container=None)
+    if left is not None and launch.container is None:
+        return replace(launch, container=left)
+    return launch
 
 
 def is_outdated(site: Site, unit: Unit) -> bool:

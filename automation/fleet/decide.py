@@ -131,8 +131,8 @@ def _stop(wanted: DesiredUnit | None, unit: UnitSnapshot, snapshot: FleetSnapsho
 
 
 def _quarantine(unit: UnitSnapshot, timing: Timing) -> Action | None:
-    if unit.is_simulator or unit.quarantine:
-        return None
+    if unit.is_simulator or unit.quarantine or unit.blocked:
+        return None  # what keeps it from starting at all is no fault of its own
     if unit.memory.streak < timing.limits.quarantine_after:
         return None
     reason = f"it failed {unit.memory.streak} times in a row"

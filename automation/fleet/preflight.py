@@ -83,6 +83,9 @@ def _faults_of(site: Site, bot: Bot) -> Iterator[ConfigError]:
     if not pairs_of(site, bot) and _is_static(layers):
         cure = "list pairs in the fleet file or pair_whitelist in a configuration"
         yield ConfigError("it has no pairs to trade", where=where, cure=cure)
+    if bot.runner == "docker" and site.fleet.exchange.simulator.speed != 1:
+        cure = "leave --speed out, or set runner: process"
+        yield ConfigError("a container cannot fly on a fast clock", where=where, cure=cure)
     yield from _missing_strategy(site, bot, where)
 
 

@@ -192,8 +192,9 @@ class ProcessRunner:
 
 
 def digest_of(launch: Launch) -> str:
-    """Condense a command line, so that a changed one is noticed."""
-    return sha256("\0".join(launch.argv).encode()).hexdigest()[:16]
+    """Condense a command line and its container, so that a changed one is noticed."""
+    words = [*launch.argv, *([] if launch.container is None else [repr(launch.container)])]
+    return sha256("\0".join(words).encode()).hexdigest()[:16]
 
 
 def _spawn(launch: Launch, lock: int) -> subprocess.Popen[bytes]:

@@ -18,6 +18,7 @@ from automation.core.masking import register_secret
 from automation.core.model import Wish
 from automation.core.seams import Launch
 from automation.core.secrets import resolve
+from automation.fleet.contained import contained_environment, container_of, listen_address
 from automation.fleet.credentials import ApiAccess
 from automation.fleet.home import Home, make_private, write_json
 from automation.fleet.market import read_exchange_section
@@ -73,7 +74,7 @@ def overlay(
         "initial_state": "paused" if wish is Wish.PAUSE else "running",
         "trading_mode": "futures",
         "margin_mode": site.fleet.exchange.margin_mode,
-        "api_server": _api_section(site, access),
+        "api_server": _api_section(site, bot, access),
         "freqfleet": {"fleet": site.fleet.fleet, "bot": bot.name, "profile": str(bot.profile)},
     }
     if bot.timeframe:
@@ -127,7 +128,9 @@ def launch_of(site: Site, bot: Bot) -> Launch:
     """Tell the command that starts a bot whose layers are written."""
     folder = site.home.unit(bot.name)
     mark = str(folder / "config.json")
-    argv = [site.python, "-m", "freqtrade", "trade"]
+    is_contained = bot.runner == "docker"
+    python = site.fleet.docker.python if is_contained else site.python
+    argv = [python, "-m", "freqtrade", "trade"]
     for config in layers(site, bot):
         argv += ["-c", str(config)]
     argv += ["--strategy", bot.strategy, "--strategy-path", str(strategy_folder(site, bot))]
@@ -138,12 +141,19 @@ def launch_of(site: Site, bot: Bot) -> Launch:
         unit=bot.name,
         folder=folder,
         argv=tuple(argv),
-        env=environment(site),
+        env=contained_environment(site) if is_contained else environment(site),
         cwd=site.root,
         console=folder / "logs" / "console.log",
         mark=mark,
         nice=bot.resources.nice,
+        container=container_of(site, bot, own_files(site, bot)) if is_contained else None,
     )
+
+
+def own_files(site: Site, bot: Bot) -> tuple[Path, ...]:
+    """List what of this machine a contained bot has to read beside its own folder."""
+    base, own = base_layers(site.root), own_layers(site.root, bot)
+    return (site.strategies, strategy_folder(site, bot), *base, *own)
 
 
 def layers(site: Site, bot: Bot) -> list[Path]:
@@ -182,11 +192,11 @@ def _capital_key(bot: Bot) -> str:
     return "dry_run_wallet" if bot.mode is Mode.DRY_RUN else "available_capital"
 
 
-def _api_section(site: Site, access: ApiAccess) -> dict[str, Any]:
+def _api_section(site: Site, bot: Bot, access: ApiAccess) -> dict[str, Any]:
     ports = sorted({*FREQUI_PORTS, *site.ports, access.port})
     return {
         "enabled": True,
-        "listen_ip_address": LOOPBACK,
+        "listen_ip_address": listen_address(site, bot),
         "listen_port": access.port,
         "verbosity": "error",
         "enable_openapi": False,

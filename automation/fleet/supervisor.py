@@ -40,6 +40,7 @@ from automation.fleet import crew, kinds, market
 from automation.fleet.act import Hands, perform
 from automation.fleet.botapi import close_session, open_session
 from automation.fleet.chronicle import Chronicle, Posted, bot_of, display
+from automation.fleet.containers.mixed import runner_of
 from automation.fleet.control import ControlServer
 from automation.fleet.decide import decide, is_failure
 from automation.fleet.exchange import BINANCE, ExchangeWatch
@@ -53,7 +54,7 @@ from automation.fleet.memory import forget_failures, forget_stops, write_memory,
 from automation.fleet.observe import Observer
 from automation.fleet.operator import Operator
 from automation.fleet.preflight import refuse_faults
-from automation.fleet.process import ProcessRunner, living
+from automation.fleet.process import living
 from automation.fleet.remedies import breakers, events
 from automation.fleet.remedies.memory import forget_quarantine, read_restarts, write_restarts
 from automation.fleet.restarts import remember_failure
@@ -93,7 +94,7 @@ class Supervisor:
         self._around = around or Surroundings()
         self._clock = self._around.clock or SystemClock()
         self._timing = self._around.timing
-        self._runner: Runner = self._around.runner or ProcessRunner()
+        self._runner: Runner = self._around.runner or runner_of(fleet.docker.engine)
         self._chronicle = Chronicle(journal)
         self._units: dict[str, Unit] = {}
         self._wake = asyncio.Event()
@@ -217,7 +218,10 @@ class Supervisor:
 
     def _announce(self, adopted: tuple[str, ...]) -> None:
         bots = [{"name": b.name, "strategy": b.strategy, "mode": b.mode} for b in self.fleet.bots]
-        write_json(self.home.path / "fleet.json", {"fleet": self.fleet.fleet, "bots": bots})
+        write_json(
+            self.home.path / "fleet.json",
+            {"fleet": self.fleet.fleet, "bots": bots, "engine": self.fleet.docker.engine},
+        )
         up = kinds.FleetUp(
             fleet=self.fleet.fleet,
             bots=len(self.fleet.bots),

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tarfile
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -30,13 +31,14 @@ def borrowed() -> tuple[Mount, ...]:
 
 
 @pytest.fixture(scope="session")
-def docker_address(tmp_path_factory) -> str:
+def docker_address() -> str:
     """An engine that lives as long as the session."""
     if shutil.which("dockerd") is None:
         pytest.skip("no dockerd is installed; install docker.io")
     if os.geteuid() != 0:
         pytest.skip("a Docker Engine starts as root alone")
-    folder = tmp_path_factory.mktemp("docker")
+    # Not in pytest's own folder: what the engine mounts in it cannot simply be removed.
+    folder = Path(tempfile.mkdtemp(prefix="freqfleet-docker-"))
     place = folder / "docker.sock"
     command = [
         "dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"),
@@ -54,8 +56,15 @@ def docker_address(tmp_path_factory) -> str:
         sweep(address)
         engine.terminate()
         engine.wait(30)
-        for mounted in (folder / "data").glob("overlay2/*/merged"):
-            subprocess.run(["umount", str(mounted)], check=False, capture_output=True)
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Unmount what the engine left mounted, the last mount first, and remove the folder."""
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for mounted in reversed([place for place in mounts if place.startswith(str(folder))]):
+        subprocess.run(["umount", mounted], check=False, capture_output=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def until_it_answers(engine: subprocess.Popen, address: str, log: Path) -> None:

@@ -46,7 +46,7 @@ def arguments(launch: Launch) -> dict[str, Any]:
         "detach": True,
         "stdin_open": False,
         "init": True,  # reaps what the unit leaves behind
-        "network": container.networks[0] if container.networks else "none",
+        "network_mode": container.networks[0] if container.networks else "none",
         "ports": {f"{inside}/tcp": ("127.0.0.1", port) for inside, port in container.ports},
         "mem_limit": memory,
         "memswap_limit": memory,  # no swap: a bot that swaps trades late
@@ -57,7 +57,6 @@ def arguments(launch: Launch) -> dict[str, Any]:
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "restart_policy": {"Name": "no"},
-        "mounts": [],
         "volumes": [
             f"{m.source}:{m.target}:{'rw' if m.is_writable else 'ro'}" for m in container.mounts
         ],
