@@ -133,9 +133,7 @@ def prepare(draft: Draft, time_us: int) -> Entry:
 
 def encode_payload(kind: str, payload: Mapping[str, Any] | BaseModel | None) -> bytes:
     """Encode a payload as canonical JSON: masked, keys sorted, UTF-8, no spaces, NaN as null."""
-    if isinstance(payload, BaseModel):
-        payload = payload.model_dump(mode="json")
-    plain = mask(payload or {})
+    plain = _masked(payload) if isinstance(payload, BaseModel) else mask(payload or {})
     try:
         encoded = _dump(plain)
     except TypeError:
@@ -149,6 +147,16 @@ def encode_payload(kind: str, payload: Mapping[str, Any] | BaseModel | None) -> 
             cure="write the bulk to a file and journal its path and checksum",
         )
     return encoded
+
+
+def _masked(payload: BaseModel) -> dict[str, Any]:
+    dumped = payload.model_dump(mode="json")
+    plain: dict[str, Any] = mask(dumped)
+    # What a kind declares public is no secret whatever it is called, as the key of an effect;
+    # registered secrets are masked in it all the same.
+    for name in getattr(payload, "public", ()):
+        plain[name] = mask(dumped[name])
+    return plain
 
 
 def chain(entries: Iterable[Entry], last_sequence: int, last_hash: bytes) -> list[Event]:

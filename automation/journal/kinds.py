@@ -8,7 +8,7 @@ and told, only less well. The reference page of all kinds is made from here.
 import string
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,6 +26,9 @@ class Facts(BaseModel):
     """Base of all payload models: frozen, and nothing unknown gets in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    public: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are no secrets although they are called so: `key`, `token`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
+from typing import ClassVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.core.errors import PermanentError
+from automation.core.masking import register_secret
 from automation.journal import Journal
 from automation.journal.event import GENESIS, Draft, chain, prepare
 from automation.journal.kinds import Facts, Kinds
@@ -95,3 +98,20 @@ def test_a_sentence_is_one_line_whatever_the_payload(strategy, rest):
 def test_the_journal_checks_what_it_appends():
     with Journal.in_memory() as journal, pytest.raises(PermanentError, match="sequence"):
         journal.append("journal.broken", actor="a", source="s", payload={"sequence": "no number"})
+
+
+def test_a_field_that_is_called_like_a_secret_may_be_declared_public():
+    class Locked(Facts):
+        public: ClassVar[frozenset[str]] = frozenset({"key"})
+        key: str
+        api_key: str
+
+    register_secret("a-registered-word")
+    with Journal.in_memory() as journal:
+        said = Locked(key="telegram-12", api_key="hidden")
+        journal.append("test.locked", actor="a", source="s", payload=said)
+        leak = Locked(key="x a-registered-word", api_key="hidden")
+        journal.append("test.locked", actor="a", source="s", payload=leak)
+        plain, masked = (event.payload for event in journal.read())
+    assert plain == {"key": "telegram-12", "api_key": "***"}
+    assert masked["key"] == "x ***"
