@@ -4,6 +4,8 @@ Called by the command line. The search is `automation.tuning`'s, the backtests t
 anything is exported Freqtrade's own command has the last word.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -86,7 +88,11 @@ def tune(request: TuneRequest, tell: Tell, notice: Notice) -> TuneReport:
     """
     job, notes = _checked(request)
     with closing_storage(request.storage) as storage:
-        with EnginePool(job, request.workers, notice) as engines:
+        seal = _seal(job)
+        with EnginePool(
+            job, request.workers, notice, looks_ahead_test=not seal.exists()
+        ) as engines:
+            _set(seal)
             study = storage.begin(_study(request, job, engines.facts, storage), request.trials)
             notes += _engine_notes(engines.facts)
             for sentence in notes:
@@ -248,6 +254,19 @@ def _open_study(storage: Storage, name: str | None, done: list[str]) -> Study | 
         if answered < target and each not in done:
             return storage.study(each)
     return None
+
+
+def _seal(job: TuneJob) -> Path:
+    """Return the file that says that this code on these data did not look ahead."""
+    document = [data_hash(job), code_hash(job), job.timerange, sorted(job.pairs), job.timeframe]
+    key = hashlib.sha256(json.dumps(document).encode()).hexdigest()
+    return home() / "tuning" / "tested" / key
+
+
+def _set(seal: Path) -> None:
+    with suppress(OSError):  # then it is tested again
+        seal.parent.mkdir(parents=True, exist_ok=True)
+        seal.touch()
 
 
 def _report(storage: Storage, name: str, notes: tuple[str, ...], spent: Spent) -> TuneReport:

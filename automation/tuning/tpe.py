@@ -21,7 +21,7 @@ from optuna.distributions import (
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstimatorParameters
 from optuna.samplers._tpe.sampler import default_weights
 from optuna.study._multi_objective import _fast_non_domination_rank
-from scipy.special import log_ndtr, ndtr
+from scipy.special import ndtr, ndtri
 
 from automation.core.tunings import Dimension
 from automation.tuning.history import History
@@ -72,10 +72,9 @@ class Parzen:
         picked: Fresh,
         rng: np.random.Generator,
     ) -> None:
-        state = np.random.RandomState(rng.integers(2**31))  # Optuna's estimator asks for one
         below, above = self._fit(history, good), self._fit(history, others)
         for _ in range(_ROUNDS):
-            samples = _mixture(below).sample(state, CANDIDATES * self._size)
+            samples = draw(below, rng, CANDIDATES * self._size)
             score = log_density(below, samples) - log_density(above, samples)
             best = np.argmax(score.reshape(self._size, CANDIDATES), axis=1)
             chosen = samples.reshape(self._size, CANDIDATES, -1)[np.arange(self._size), best]
@@ -151,30 +150,38 @@ def _mixture(estimator: Any) -> Any:
     return estimator._mixture_distribution  # noqa: SLF001 - Optuna offers no other way in
 
 
+def draw(estimator: Any, rng: np.random.Generator, count: int) -> Vector:
+    """Return `count` draws [n, d] of Optuna's mixture of products."""
+    mixture = _mixture(estimator)
+    kernel = rng.choice(len(mixture.weights), p=mixture.weights, size=count)
+    made = np.empty((count, len(mixture.distributions)))
+    for k, each in enumerate(mixture.distributions):
+        share = rng.random(count)
+        if hasattr(each, "weights"):
+            cumulated = np.cumsum(each.weights[kernel], axis=1)[:, :-1]
+            made[:, k] = (cumulated < share[:, None]).sum(axis=1)
+            continue
+        mu, sigma = each.mu[kernel], each.sigma[kernel]
+        low, high = ndtr((each.adapted_low - mu) / sigma), ndtr((each.adapted_high - mu) / sigma)
+        found = mu + sigma * ndtri(low + share * (high - low))
+        made[:, k] = np.clip(np.rint(found) if each.step else found, each.low, each.high)
+    return made
+
+
 def _log_part(each: Any, column: Vector) -> Vector:
-    """Return one dimension's log density [n, kernels], computed once for equal values."""
-    values, inverse = np.unique(column, return_inverse=True)
+    """Return one dimension's log density [n, kernels].
+
+    Far from a kernel its mass is rounded to nothing; there the prior's wide kernel decides.
+    """
     if hasattr(each, "weights"):
-        table = np.log(each.weights.T)[values.astype(np.int64)]
-    else:
-        x = (values[:, None] - each.mu) / each.sigma
-        low = (each.adapted_low - each.mu) / each.sigma
-        high = (each.adapted_high - each.mu) / each.sigma
-        if each.step:
-            half = each.step / 2 / each.sigma
-            table = _log_mass(x - half, x + half)
-        else:
-            table = -0.5 * x**2 - 0.5 * np.log(2 * np.pi) - np.log(each.sigma)
-        table = table - _log_mass(low, high)
-    found: Vector = table[inverse]
-    return found
-
-
-def _log_mass(low: Vector, high: Vector) -> Vector:
-    """Return log(Φ(high) − Φ(low)), on the side of the tail where the difference keeps its digits."""
-    flip = low > 0
-    left, right = np.where(flip, -high, low), np.where(flip, -low, high)
-    mass = ndtr(right) - ndtr(left)
-    # far out both are 0: there the nearer end decides
-    found: Vector = np.where(mass > _TINY, np.log(np.maximum(mass, _TINY)), log_ndtr(right))
-    return found
+        return np.asarray(np.log(each.weights.T)[column.astype(np.int64)])
+    whole = ndtr((each.adapted_high - each.mu) / each.sigma) - ndtr(
+        (each.adapted_low - each.mu) / each.sigma
+    )
+    if not each.step:
+        x = (column[:, None] - each.mu) / each.sigma
+        return np.asarray(-0.5 * x**2 - np.log(np.sqrt(2 * np.pi) * each.sigma * whole))
+    edges = np.arange(each.low, each.high + 1.5) - 0.5  # indices: the step is 1
+    mass = np.diff(ndtr((edges[:, None] - each.mu) / each.sigma), axis=0)
+    table = np.log(np.maximum(mass, _TINY) / whole)
+    return np.asarray(table[(column - each.low).astype(np.int64)])

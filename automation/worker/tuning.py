@@ -23,7 +23,6 @@ import orjson
 from automation.core.errors import ConfigError
 from automation.core.processes import dies_with_parent
 from automation.core.tunings import EngineFacts
-from automation.worker import checks
 from automation.worker.engine import evaluate, prepare, unsupported
 from automation.worker.jobs import EngineJob, Parameters
 from automation.worker.kernel.compiled import cache_folder
@@ -34,6 +33,7 @@ from automation.worker.reports import statistics
 from automation.worker.results import save
 from automation.worker.silence import likely_cause
 from automation.worker.space import Searchable
+from automation.worker.ticks import kept_ticks
 
 _MESSAGE = 1 << 18
 _CUTS = 4  # truncations a pair
@@ -46,7 +46,8 @@ class Bench:
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         """Load strategy, candles and losses, and compute the columns; raises ConfigError."""
-        self.prepared = prepare(_job(request))
+        with kept_ticks():
+            self.prepared = prepare(_job(request))
         if "protection" in request["spaces"]:
             self.prepared.loaded.backtesting.enable_protections = True
         self.searchable = Searchable(self.prepared, request["spaces"])
@@ -106,6 +107,8 @@ class Bench:
 
 def refuse_lookahead(prepared: Prepared) -> None:
     """Take later candles away; raises ConfigError with a column whose earlier rows change."""
+    from automation.worker import checks  # noqa: PLC0415 - half of what Freqtrade has; most starts do without
+
     told: list[dict[str, Any]] = []
     loaded = prepared.loaded
     with quiet():

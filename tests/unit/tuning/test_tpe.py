@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstimatorParameters
 from optuna.samplers._tpe.sampler import default_weights
+from scipy.stats import ks_2samp
 
 from automation.core.tunings import Answer, Dimension
 from automation.tuning.history import History
@@ -13,6 +14,7 @@ from automation.tuning.tpe import (
     MOST_GOOD,
     OTHERS,
     distribution_of,
+    draw,
     log_density,
     rank,
     split,
@@ -44,6 +46,26 @@ def test_densities_are_optunas(seed):
     samples[:5] = [[0, 0, 0, -1], [2, 55, 300, 1], [1, 0, 300, 1], [0, 55, 0, -1], [1, 27, 150, 0]]
     theirs = estimator._mixture_distribution.log_pdf(samples)
     np.testing.assert_allclose(log_density(estimator, samples), theirs, rtol=1e-9)
+
+
+def test_draws_are_optunas_in_distribution():
+    rng = np.random.default_rng(3)
+    space = {str(k): distribution_of(each) for k, each in enumerate(DIMENSIONS)}
+    seen = {
+        "0": [2.0, 2.0, 1.0],
+        "1": [3.0, 50.0, 52.0],
+        "2": [0.0, 300.0, 20.0],
+        "3": [0.9, -0.9, 0.8],
+    }
+    estimator = _ParzenEstimator(
+        {name: np.array(values) for name, values in seen.items()},
+        space,
+        _ParzenEstimatorParameters(1.0, True, False, default_weights, True),
+    )
+    ours = draw(estimator, rng, 20_000)
+    theirs = estimator._mixture_distribution.sample(np.random.RandomState(3), 20_000)
+    for k in range(4):
+        assert ks_2samp(ours[:, k], theirs[:, k]).statistic < 0.02
 
 
 def history_of(losses, heads=None, excess=(), states=None, batch=20):
