@@ -70,8 +70,8 @@ def test_hyperopt_of_every_strategy_with_every_loss(freqtrade, root, name, loss)
 def hyperopt(freqtrade, root, name, loss):
     printed = freqtrade(
         "hyperopt", "--strategy", name, "--hyperopt-path", str(root / "hyperopts"),
-        "--hyperopt-loss", loss, "--spaces", "buy", "sell", "--epochs", "4",
-        "-j", "2", "--timerange", "20240201-20240301", "--disable-param-export",
+        "--hyperopt-loss", loss, "--spaces", "buy", "sell", "--epochs", "2",
+        "-j", "2", "--timerange", "20240215-20240301", "--disable-param-export",
         "--random-state", "1",
     )  # fmt: skip
     assert "Best result" in printed or "No good result" in printed

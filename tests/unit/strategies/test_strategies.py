@@ -63,13 +63,23 @@ def test_no_volume_no_entry(strategy, analysed, walk):
     assert not analysed(strategy, candles)[["enter_long", "enter_short"]].to_numpy().any()
 
 
+def test_gaps_are_harmless(strategy, analysed, walk):
+    candles = walk()
+    kept = np.random.default_rng(9).random(len(candles)) > 0.05
+    kept[2_000:2_300] = False  # and a day without any
+    frame = analysed(strategy, candles[kept].reset_index(drop=True))
+    assert len(frame) == kept.sum()
+    entries = frame[(frame["enter_long"] + frame["enter_short"]) > 0]
+    assert np.isfinite(entries[list(RISK_COLUMNS)].to_numpy()).all()
+
+
 def test_a_flat_market_has_no_entry(strategy, analysed, walk):
     candles = walk()
     candles[["open", "high", "low", "close"]] = 100.0
     assert not analysed(strategy, candles)[["enter_long", "enter_short"]].to_numpy().any()
 
 
-@pytest.mark.parametrize("factor", [1_000.0, 1e-6, 1e14])
+@pytest.mark.parametrize("factor", [1_000.0, 1e-6, 1e14, 1e18])  # up to 20 digits
 def test_signals_do_not_depend_on_the_unit_of_price(strategy, analysed, walk, factor):
     candles = walk()
     scaled = candles.copy()
