@@ -187,7 +187,7 @@ def copy_project(root, target):
     (target / "tests/contract").mkdir(parents=True)
     for name in ("pyproject.toml", "tests/conftest.py", "README.md"):
         shutil.copy(root / name, target / name)
-    for file in (root / "tests/contract").glob("*journal*.py"):
+    for file in (root / "tests/contract").glob("*.py"):
         shutil.copy(file, target / "tests/contract")
 
 
