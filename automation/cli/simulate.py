@@ -35,6 +35,13 @@ def simulate(
         Path | None,
         typer.Option(metavar="FILE", help="Write a token for /admin here, and let /admin answer."),
     ] = None,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Accounts that trade: names with key, secret, deposit."),
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the exchange's event log here.")
+    ] = None,
 ) -> None:
     """Serve a market that Freqtrade, ccxt or a notebook takes for Binance USDT-M futures.
 
@@ -53,6 +60,8 @@ def simulate(
         write_config,
         scenario=scenario,
         admin_token_file=admin_token_file,
+        accounts=accounts,
+        log=log,
     )
 
     def started(simulator: "Simulator") -> None:

@@ -77,6 +77,7 @@ class SimulatorSettings(Strict):
         le=100,
         description="How many times as fast as the clock the market and its bots live.",
     )
+    scenario: Path | None = Field(None, description="What goes wrong, and when: a scenario file.")
     port: Port | None = Field(None, description="TCP port on loopback; without it a free one.")
 
 

@@ -71,7 +71,8 @@ def connect(hands: Hands, unit: Unit) -> None:
     """Give the unit a fresh probe, for its process is a fresh one."""
     timeout_s = hands.timing.request_s
     if unit.is_simulator:
-        simulator = SimulatorApi(hands.session, unit.access.url, timeout_s)
+        api, fast = SimulatorApi(hands.session, unit.access.url, timeout_s), hands.site().fast
+        simulator = api if fast is None else fast.timed(api)
         config = client_config(hands.site().home)
         unit.probe = SimulatorProbe(simulator, hands.clock, config.exists)
     else:

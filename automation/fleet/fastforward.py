@@ -24,6 +24,7 @@ from automation.core.seams import BotApi
 from automation.fleet import faketime
 from automation.fleet.chronicle import Chronicle
 from automation.fleet.home import Home, read_json, write_json
+from automation.fleet.probe import Pinged
 from automation.fleet.tempo import SPEED_MOST, Change, Governor, Pace, Tempo
 from automation.fleet.tempo_kinds import FastForwarded
 
@@ -44,6 +45,7 @@ class FastForward:
     tempo: Tempo = REAL_TIME
     pace: Pace = field(default_factory=Pace)
     lags: dict[str, "Lag"] = field(default_factory=dict)
+    answer_s: float = 0.0  # the simulator's slowest answer lately, in real time
     _start_s: float = 0.0
     _governor: Governor | None = None
     _turning: "asyncio.Task[None] | None" = None
@@ -80,6 +82,10 @@ class FastForward:
         self.lags[bot] = Lag()
         return InRealTime(api, self, self.lags[bot])
 
+    def timed(self, api: Pinged) -> Pinged:
+        """Have note taken of how long the simulator takes to answer."""
+        return TimedPing(api, self)
+
     def watch(self, units: Iterable[UnitSnapshot]) -> None:
         """Judge the lag, and change the speed when it is time to."""
         if self._governor is None or (self._turning is not None and not self._turning.done()):
@@ -91,7 +97,15 @@ class FastForward:
         is_known = bool(known) and (self._governor.has_begun or len(known) == len(lags))
         lag_s = max(known) if is_known else None
         limit_s = self.pace.lag_limit_s(min((lag.timeframe_s for lag in lags), default=0.0))
-        change = self._governor.judge(self.tempo.speed, lag_s, limit_s, self.clock.monotonic())
+        answer_s, most_s = self.answer_s * self.tempo.speed, self.pace.answer_limit_s
+        load = None if lag_s is None else max(lag_s / limit_s, answer_s / most_s)
+        measured = (
+            f"bots lag {lag_s or 0:.0f} s (limit {limit_s:.0f}), "
+            f"the simulator answers in {answer_s:.1f} s (limit {most_s:.0f}), of market time"
+        )
+        self.answer_s *= self.pace.answer_forgotten
+        now_s = self.clock.monotonic()
+        change = self._governor.judge(self.tempo.speed, load, now_s, measured)
         if change is not None:
             self._turning = asyncio.create_task(self._turn(change, lag_s), name="fast-forward")
 
@@ -102,14 +116,16 @@ class FastForward:
             await asyncio.gather(self._turning, return_exceptions=True)
 
     async def _turn(self, change: Change, lag_s: float | None) -> None:
-        wait_s, turn_s = faketime.wait_for_turn_s(self.clock.now().timestamp())
-        await asyncio.sleep(wait_s)
-        self.tempo = self.tempo.changed(turn_s, change.speed)
+        before, turn_s = self.tempo, 0.0
+        while self.clock.now().timestamp() >= turn_s:  # woken late on a busy machine: take the next
+            wait_s, turn_s = faketime.wait_for_turn_s(self.clock.now().timestamp())
+            await asyncio.sleep(wait_s)
+        self.tempo = before.changed(turn_s, change.speed)
         try:
-            await asyncio.to_thread(self._write)
+            self._write()
         except DependencyError as error:
-            log = structlog.get_logger("fleet")
-            log.warning("speed not changed", error=str(error))
+            self.tempo = before
+            structlog.get_logger("fleet").warning("speed not changed", error=str(error))
             return
         self._tell("market.speed_changed", change.reason, turn_s, lag_s)
 
@@ -154,6 +170,20 @@ class Lag:
 
     lag_s: float | None = None  # None while it starts
     timeframe_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TimedPing:
+    """The simulator's ping, with note taken of how long it takes."""
+
+    api: Pinged
+    fast: FastForward
+
+    async def ping(self) -> None:
+        """Return when it answers; TransientError when it does not."""
+        began_s = self.fast.clock.monotonic()
+        await self.api.ping()
+        self.fast.answer_s = max(self.fast.answer_s, self.fast.clock.monotonic() - began_s)
 
 
 @dataclass(frozen=True, slots=True)

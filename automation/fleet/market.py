@@ -14,6 +14,7 @@ from automation.core.config import SimulatorSettings
 from automation.core.errors import TransientError
 from automation.core.model import SIMULATOR
 from automation.core.seams import Launch
+from automation.core.secrets import resolve
 from automation.fleet import fastforward
 from automation.fleet.home import Home, make_private, read_json, write_json
 from automation.fleet.site import Site, environment
@@ -31,6 +32,12 @@ def render_simulator(site: Site, port: int, clock: Clock) -> Launch:
         argv += ["--data", str(site.root / settings.data.expanduser())]
     if settings.at is not None:
         argv += ["--at", _begin(site, settings, clock).isoformat()]
+    if settings.scenario is not None:
+        argv += ["--scenario", str(site.root / settings.scenario.expanduser())]
+    if site.fleet.exchange.accounts:
+        _write_accounts(site, folder / "accounts.json")
+        log = folder / f"events-{clock.now():%Y%m%dT%H%M%S%f}.jsonl"
+        argv += ["--accounts", str(folder / "accounts.json"), "--log", str(log)]
     mark = str(client_config(site.home))
     argv += ["--write-config", mark]
     return Launch(
@@ -64,6 +71,19 @@ def forget(home: Home) -> None:
     """Let the next simulator begin its market anew."""
     (home.unit(SIMULATOR) / "market.json").unlink(missing_ok=True)
     fastforward.forget(home)
+
+
+def _write_accounts(site: Site, path: Path) -> None:
+    """Write the fleet's accounts with their secrets: the simulator opens them with their capital."""
+    document = {
+        name: {
+            "key": resolve(account.key, where=f"exchange.accounts.{name}.key").reveal(),
+            "secret": resolve(account.secret, where=f"exchange.accounts.{name}.secret").reveal(),
+            "deposit_usdt": account.capital_usdt,
+        }
+        for name, account in site.fleet.exchange.accounts.items()
+    }
+    write_json(path, document)
 
 
 def _begin(site: Site, settings: SimulatorSettings, clock: Clock) -> datetime:

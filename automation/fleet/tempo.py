@@ -3,7 +3,8 @@
 Pure. A `Tempo` is a straight line through one pair of instants; a change of speed is another line
 through the pair at which it changes, so the market never jumps. The `Governor` judges by lag in
 market time: a bot that loops late sees candles late, and a replay in which bots react later than
-they would is no evidence. Refuses to know processes. Called by `fastforward`.
+they would is no evidence. So are requests that the exchange takes longer to answer
+than a signature is good for. Refuses to know processes. Called by `fastforward`.
 """
 
 from dataclasses import dataclass, field
@@ -39,8 +40,11 @@ class Pace:
 
     lag_share: float = 0.1  # of the shortest candle
     lag_least_s: float = 20.0  # Freqtrade loops every 5 s; a slow exchange adds as much
+    answer_limit_s: float = 4.0  # of the simulator; a signed request is good for 10 s
+    answer_forgotten: float = 0.9  # a slow answer counts for so much of itself a tick later
     judge_every_s: float = 4.0
     lates_before_slower: int = 2
+    calm_load: float = 0.5
     calm_before_faster_s: float = 60.0
     faster: float = 1.25
     speed_least: float = 1.0
@@ -70,46 +74,44 @@ class Governor:
     has_begun: bool = False
 
     def judge(
-        self, speed: float, lag_s: float | None, limit_s: float, now_s: float
+        self, speed: float, load: float | None, now_s: float, measured: str = ""
     ) -> Change | None:
         """Tell the speed to change to; None to leave it.
 
-        `lag_s` is the worst bot's, in market seconds; None while bots are still starting. Before
-        the first time that all bots trade, the market runs in real time.
+        `load` is the worst measured lag as a share of its limit, None while bots are still
+        starting; `measured` tells it in words. Before the first time that all bots trade, the
+        market runs in real time.
         """
         if now_s < self._due_s:
             return None
         self._due_s = now_s + self.pace.judge_every_s
-        if lag_s is None:
+        if load is None:
             self._lates, self._calm_since_s = 0, None
             return None
         if not self.has_begun:
             self.has_begun = True
             return Change(self.wanted, "all bots trade") if self.wanted != speed else None
-        if lag_s > limit_s:
-            return self._slower(speed, lag_s, limit_s)
+        if load > 1:
+            return self._slower(speed, load, measured)
         self._lates = 0
-        return self._faster(speed, lag_s, limit_s, now_s)
+        return self._faster(speed, load, now_s, measured)
 
-    def _slower(self, speed: float, lag_s: float, limit_s: float) -> Change | None:
+    def _slower(self, speed: float, load: float, measured: str) -> Change | None:
         self._calm_since_s = None
         self._lates += 1
         if self._lates < self.pace.lates_before_slower or speed <= self.pace.speed_least:
             return None
         self._lates = 0
-        slower = max(self.pace.speed_least, speed * max(0.5, 0.9 * limit_s / lag_s))
-        reason = f"lag {lag_s:.0f} s of market time, limit {limit_s:.0f} s"
-        return Change(round(slower, 2), reason)
+        slower = max(self.pace.speed_least, speed * max(0.5, 0.9 / load))
+        return Change(round(slower, 2), measured)
 
-    def _faster(self, speed: float, lag_s: float, limit_s: float, now_s: float) -> Change | None:
-        if speed >= self.wanted or lag_s > limit_s / 2:
+    def _faster(self, speed: float, load: float, now_s: float, measured: str) -> Change | None:
+        if speed >= self.wanted or load > self.pace.calm_load:
             self._calm_since_s = None
             return None
         if self._calm_since_s is None:
             self._calm_since_s = now_s
-        calm_s = now_s - self._calm_since_s
-        if calm_s < self.pace.calm_before_faster_s:
+        if now_s - self._calm_since_s < self.pace.calm_before_faster_s:
             return None
         self._calm_since_s = None
-        reason = f"lag within {limit_s / 2:.0f} s of market time for {calm_s:.0f} s"
-        return Change(round(min(self.wanted, speed * self.pace.faster), 2), reason)
+        return Change(round(min(self.wanted, speed * self.pace.faster), 2), f"calm: {measured}")

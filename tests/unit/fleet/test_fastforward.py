@@ -5,9 +5,10 @@ import pytest
 
 from automation.core.config import Fleet
 from automation.core.errors import ConfigError, DependencyError
+from automation.core.model import ProcessFacts, UnitSnapshot
 from automation.fleet import faketime
 from automation.fleet.chronicle import Chronicle
-from automation.fleet.fastforward import FastForward, fast_forward, forget, is_fast
+from automation.fleet.fastforward import FastForward, Lag, fast_forward, forget, is_fast
 from automation.fleet.home import Home
 from automation.fleet.tempo import Tempo
 from automation.journal import Journal
@@ -142,3 +143,22 @@ def test_a_missing_library_is_one_sentence_with_the_cure(monkeypatch):
     monkeypatch.setenv(faketime.VARIABLE, "/nowhere/libfaketime.so.1")
     with pytest.raises(DependencyError, match="apt install faketime"):
         faketime.find_library()
+
+
+async def test_slow_answers_of_the_simulator_count_like_late_bots(fast):
+    fast.open(is_alive=False)
+    fast.tempo = Tempo(NOW.timestamp(), AT.timestamp(), 20.0)
+
+    class Slow(Answers):
+        async def ping(self):
+            fast.clock.seconds += 0.3  # six seconds of market time
+
+    await fast.timed(Slow()).ping()
+    fast.lags["one"] = Lag(3.0, 300.0)
+    fast._governor.has_begun = True
+    unit = UnitSnapshot("one", process=ProcessFacts(is_alive=True))
+    for _ in range(2):
+        fast.clock.seconds += 5
+        fast.watch([unit])
+    await fast._turning
+    assert 10 <= fast.tempo.speed < 20

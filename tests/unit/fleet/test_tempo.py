@@ -32,7 +32,8 @@ def judged(governor, lags, speed=20.0, since_s=0.0):
     """Feed one lag every five seconds; gives the speeds that came of it."""
     speeds = []
     for number, lag_s in enumerate(lags):
-        change = governor.judge(speed, lag_s, LIMIT_S, since_s + 5.0 * number)
+        load = None if lag_s is None else lag_s / LIMIT_S
+        change = governor.judge(speed, load, since_s + 5.0 * number)
         if change is not None:
             speed = change.speed
         speeds.append(speed)
@@ -56,9 +57,9 @@ def test_it_slows_down_by_as_much_as_the_lag_asks_for_but_never_below_the_clock(
 
 def test_a_change_says_what_was_measured():
     governor = Governor(20.0, has_begun=True)
-    governor.judge(20.0, 60.0, LIMIT_S, 0.0)
-    change = governor.judge(20.0, 60.0, LIMIT_S, 5.0)
-    assert change == Change(10.0, "lag 60 s of market time, limit 30 s")
+    governor.judge(20.0, 2.0, 0.0, "late by a minute")
+    change = governor.judge(20.0, 2.0, 5.0, "late by a minute")
+    assert change == Change(10.0, "late by a minute")
 
 
 def test_after_a_calm_minute_it_goes_faster_again_up_to_what_was_wanted():

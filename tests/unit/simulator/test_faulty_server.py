@@ -1,14 +1,22 @@
 """Faults as a client meets them, over real HTTP on the loopback."""
 
 import asyncio
+import hashlib
+import hmac
 import time
+from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 
 from automation.core.errors import ConfigError
-from automation.simulator import Scenario, Simulator, open_market
+from automation.simulator import Scenario, Simulator, Trading, account, open_market
+from automation.simulator.trading.log import MemoryLog
+from automation.simulator.trading.replay import replay
 
 AT = datetime(2024, 8, 5, 6, tzinfo=UTC)
 KLINES = "/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit=5"
@@ -239,3 +247,112 @@ async def test_a_beat_settles_what_nobody_asks_about():
             while not simulator.faults.log:  # noqa: ASYNC110  nothing tells of it
                 await asyncio.sleep(0.05)
         assert simulator.faults.log[0][3] == "began"
+
+
+class Trader:
+    """Signs requests of one account to a running exchange."""
+
+    def __init__(self, simulator):
+        self.simulator = simulator
+
+    async def order(self, **more):
+        wanted = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": 0.01} | more
+        wanted["timestamp"] = self.simulator.desk.now_ms
+        query = urlencode(wanted)
+        signature = hmac.new(b"s", query.encode(), hashlib.sha256).hexdigest()
+        path = f"/fapi/v1/order?{query}&signature={signature}"
+        return await ask(self.simulator, path, "POST", headers={"X-MBX-APIKEY": "k"})
+
+
+@pytest.fixture
+def traded(exchange):
+    def make(*faults):
+        log = MemoryLog()
+        trading = Trading(
+            [account("one", "k", "s", 1000), account("two", "k2", "s2", 1000)], log=log
+        )
+        return exchange(*faults, trading=trading), log
+
+    return make
+
+
+async def test_an_order_whose_answer_is_lost_was_taken(traded):
+    lost = {"kind": "answer_lost", "times": 1, "match": {"method": "POST", "path": "*/order"}}
+    made, log = traded(lost)
+    async with made as simulator:
+        trader = Trader(simulator)
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await trader.order()
+        account_ = simulator.desk.exchange.accounts["one"]
+        assert account_.position("BTCUSDT").size == 10
+        assert (await trader.order())[0] == 200
+        assert account_.position("BTCUSDT").size == 20
+        contracts = simulator.desk.exchange.contracts
+        specs = [each.spec for each in simulator.desk.exchange.accounts.values()]
+    kinds = [line[:8] for line in log.lines]
+    assert kinds.count(b'["fault"') == 3  # began, hit, ended
+    again = replay(log.lines, contracts, specs)
+    assert again.accounts["one"].wallet == account_.wallet
+
+
+async def test_the_same_seed_and_requests_give_the_same_event_log(traded):
+    faults = (
+        {"kind": "answer_lost", "probability": 0.3, "match": {"account": "one"}},
+        {"kind": "price_gap", "move_frac": -0.1, "after": "65s"},
+        {"kind": "halt", "symbols": ["BTCUSDT"], "after": "100s", "lasts": "20s"},
+    )
+
+    async def run():
+        made, log = traded(*faults)
+        async with made as simulator:
+            for number in range(14):
+                with suppress(aiohttp.ClientConnectionError):
+                    await Trader(simulator).order(side="BUY" if number % 3 else "SELL")
+                await simulator.advance(10)
+        return log.content
+
+    first, again = await run(), await run()
+    assert first == again
+    assert b"answer lost" in first
+
+
+async def test_a_halted_symbol_takes_no_orders_and_a_revoked_key_does_nothing(traded):
+    made, _ = traded(
+        {"kind": "halt", "symbols": ["BTCUSDT"], "lasts": "30s"},
+        {"kind": "revoked_key", "account": "one", "after": "60s"},
+    )
+    async with made as simulator:
+        trader = Trader(simulator)
+        assert (await trader.order())[0] == 400
+        await simulator.advance(40)
+        assert (await trader.order())[0] == 200
+        await simulator.advance(40)
+        status, body, _ = await trader.order()
+        assert (status, body["code"]) == (401, -2015)
+
+
+async def test_streams_lose_double_and_stall_messages(exchange):
+    async with exchange(
+        {"kind": "stream_duplicate", "match": {"stream": "btcusdt@markPrice@1s"}, "lasts": "3s"},
+        {"kind": "stream_drop", "match": {"stream": "btcusdt@markPrice@1s"}, "after": "4s", "lasts": "3s"},
+        {"kind": "stream_cut", "after": "9s", "times": 1},
+    ) as simulator, aiohttp.ClientSession() as session:  # fmt: skip
+        url = simulator.url.replace("http", "ws") + "/ws/btcusdt@markPrice@1s"
+        times = []
+
+        async def read(socket):
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    times.append(message.json()["E"])  # noqa: PERF401  read while time is moved
+
+        async with session.ws_connect(url) as socket:
+            reading = asyncio.create_task(read(socket))
+            for _ in range(12):
+                await asyncio.sleep(0.05)
+                await simulator.advance(1)
+            await asyncio.wait_for(reading, 5)
+        per_time = Counter(times)
+        assert 2 in per_time.values()
+        assert max(times) - AT.timestamp() * 1000 < 12_000  # cut off
+        gaps = [late - early for early, late in pairwise(sorted(per_time))]
+        assert max(gaps) >= 3000
