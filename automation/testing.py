@@ -324,6 +324,7 @@ def write_fake_python(folder: Path) -> Path:
     `-m freqtrade trade …` becomes a bot that answers Freqtrade's API as its rendered configuration
     says, `-m automation simulate …` an exchange that answers pings. The strategy's name tells what
     the bot does: `DiesAtStart`, `DiesSoon`, `NeverComesUp`, `IgnoresSignals`; any other behaves.
+    A file `….fake.json` beside its database holds further fields of its `FakeBotApi`.
     """
     program = folder / "fake-python"
     program.write_text(f"#!{sys.executable}\nfrom automation.testing import main\nmain()\n")
@@ -347,10 +348,17 @@ def main() -> None:
     if strategy == "IgnoresSignals":
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-    asyncio.run(_be_bot(strategy, config))
+    database = Path(argv[argv.index("--db-url") + 1].removeprefix("sqlite:///"))
+    asyncio.run(_be_bot(strategy, config, _facts_beside(database)))
 
 
-async def _be_bot(strategy: str, config: dict[str, Any]) -> None:
+def _facts_beside(database: Path) -> dict[str, Any]:
+    """Read what a test put in place of a database's trades: fields of `FakeBotApi`."""
+    facts = database.with_suffix(".fake.json")
+    return dict(orjson.loads(facts.read_bytes())) if facts.exists() else {}
+
+
+async def _be_bot(strategy: str, config: dict[str, Any], facts: Mapping[str, Any]) -> None:
     api = config["api_server"]
     bot = FakeBotApi(
         api["username"],
@@ -358,6 +366,7 @@ async def _be_bot(strategy: str, config: dict[str, Any]) -> None:
         config["initial_state"],
         strategy,
         ws_token=api["ws_token"],
+        **facts,
     )
     async with bot.serve(api["listen_port"]):
         if strategy == "DiesSoon":

@@ -33,6 +33,7 @@ _MODELS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`exchange.simulator`", config.SimulatorSettings),
     ("`exchange.accounts.NAME`", config.Account),
     ("`bots[]` and `defaults`", config.Bot),
+    ("`docker`", config.Docker),
     ("`bots[].resources`", config.Resources),
     ("`bots[].telegram`", config.Telegram),
 )

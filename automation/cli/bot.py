@@ -75,6 +75,29 @@ def reload(name: BotArgument) -> None:
 
 
 @bot.command()
+def show(
+    name: BotArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Show a bot's health ladder, from the ground up; exit code 1 when it is not healthy.
+
+    Example: [bold]freqfleet bot show trend[/bold]
+    """
+    from automation.core.model import Health
+    from automation.core.paths import home
+    from automation.fleet.commands import bot_status
+    from automation.fleet.table import render_ladder
+
+    found = bot_status(home(), name)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        out.print(render_ladder(found), highlight=False)
+    if found.health is not Health.HEALTHY:
+        raise typer.Exit(1)
+
+
+@bot.command()
 def login(
     name: BotArgument,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,

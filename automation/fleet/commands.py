@@ -89,6 +89,15 @@ def bot_action(home: Path, bot: str, action: str) -> str:
     return str(answer["said"])
 
 
+def bot_status(home: Path, bot: str) -> BotStatus:
+    """Tell how one bot is, its health ladder included; ConfigError for unknown bots."""
+    found = status(home)
+    for known in found.bots if found is not None else ():
+        if known.name == bot:
+            return known
+    raise _unknown(Home(home), bot)
+
+
 def bot_login(home: Path, bot: str) -> BotLogin:
     """Tell address and credentials of a bot's API, for FreqUI; ConfigError for unknown bots."""
     folder = Home(home)

@@ -95,11 +95,31 @@ def _row(bot: BotStatus, *, has_mode: bool) -> list[str | Text]:
 def _troubles(status: FleetStatus) -> list[Text]:
     """Say why a unit is not healthy: the table itself has no room for it."""
     simulator = [status.simulator] if status.simulator else []
-    return [
+    failing = [
+        Text(f"  the {name} fails ({reason}); no bot is restarted for it", "yellow")
+        for name, reason in status.dependencies.items()
+    ]
+    return failing + [
         Text(f"  {unit.name}: {unit.reason}", _COLOURS[unit.health])
         for unit in (*simulator, *status.bots)
         if unit.health is not Health.HEALTHY
     ]
+
+
+def render_ladder(bot: BotStatus) -> RenderableType:
+    """Draw one bot's health ladder, the lowest rung first, with why its entries are stopped."""
+    head = Text(bot.name, style="bold").append(f" is {bot.state}: ", "default")
+    head.append(bot.reason, _COLOURS[bot.health])
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("rung", no_wrap=True)
+    table.add_column("health", no_wrap=True)
+    table.add_column("for", justify="right", no_wrap=True)
+    table.add_column("what is seen", overflow="fold")
+    for rung in bot.ladder:
+        health = Text(str(rung.health), _COLOURS[rung.health])
+        table.add_row(str(rung.rung), health, duration(rung.for_s), rung.evidence)
+    holds = [Text(f"  enters no trades: {reason}", "yellow") for reason in bot.holds]
+    return Group(head, *([table] if bot.ladder else []), *holds)
 
 
 def duration(seconds: float | None) -> str:

@@ -6,14 +6,45 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from automation.core.model import BotState, BotStatus, FleetStatus, Health
-from automation.fleet.table import duration, render_table
+from automation.core.model import (
+    BotState,
+    BotStatus,
+    Dependency,
+    FleetStatus,
+    Health,
+    RungStatus,
+)
+from automation.core.vitals import Rung
+from automation.fleet.table import duration, render_ladder, render_table
 
 
 def draw(status, events=(), width=140) -> str:
     console = Console(width=width, record=True, file=StringIO())
     console.print(render_table(status, events))
     return console.export_text()
+
+
+def test_a_ladder_shows_every_rung_with_its_evidence():
+    rungs = (
+        RungStatus(rung=Rung.API, health=Health.HEALTHY, evidence="answers", for_s=75),
+        RungStatus(rung=Rung.CANDLES, health=Health.DEGRADED, evidence="BTC is late", for_s=3),
+    )
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(render_ladder(bot("one", ladder=rungs, holds=("a person must look",))))
+    text = console.export_text()
+    assert "one is running: trades" in text
+    assert "1m15s" in text
+    assert "BTC is late" in text
+    assert "enters no trades: a person must look" in text
+
+
+def test_a_dependency_that_fails_is_told():
+    at = datetime(2025, 1, 1, tzinfo=UTC)
+    failing = {Dependency.EXCHANGE: "it has banned this address"}
+    status = FleetStatus(
+        fleet="demo", healthy=False, bots=(bot("one"),), taken_at=at, dependencies=failing
+    )
+    assert "the exchange fails (it has banned this address); no bot is restarted" in draw(status)
 
 
 def bot(name, health=Health.HEALTHY, **more) -> BotStatus:
