@@ -56,7 +56,7 @@ class Rest:
             if endpoint is not None:
                 answer = endpoint(self._venue, _parameters(query))
                 return Reply(200, answer.body, self._headers(address, answer.weight))
-            signed = self.desk and self.desk.answer(method, path, query, body, key)
+            signed = self.desk.answer(method, path, query, body, key) if self.desk else None
             if signed is None:
                 return _error(404, -5000, f"Path {path}, Method {method} is invalid", {})
             return Reply(200, signed.body, self._headers(address, signed.weight) | signed.headers)

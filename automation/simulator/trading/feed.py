@@ -225,4 +225,5 @@ def _along(points: Floats, fraction: Floats, decimals: int) -> Floats:
     scaled = exact * 10**decimals
     for tie in np.flatnonzero(np.abs(scaled - np.floor(scaled) - 0.5) < 1e-6):
         price[tie] = round(float(exact[tie]), decimals)  # numpy rounds what it has multiplied
-    return np.clip(price, np.minimum(start, end), np.maximum(start, end))
+    clipped: Floats = np.clip(price, np.minimum(start, end), np.maximum(start, end))
+    return clipped

@@ -24,7 +24,6 @@ from automation.simulator.trading.settlement import (
     settle_fill,
 )
 from automation.simulator.trading.sights import Second
-from automation.simulator.trading.units import ONE
 
 _BOUND = 5  # percent from the mark price that a market order may go (marketTakeBound)
 
@@ -34,7 +33,7 @@ def worst_price(floor: Floor, order: Order) -> int:
     if order.price:
         return order.price
     contract = floor.contracts[order.symbol]
-    mark = floor.mark(order.symbol) // (ONE // contract.tick_unit)
+    mark: int = floor.mark(order.symbol) // contract.mark_of(1)
     return max(mark * (100 + order.sign * _BOUND) // 100, 1)
 
 

@@ -100,7 +100,8 @@ class Contract:
 
     def mark_of(self, price: int) -> int:
         """Turn ticks into the 1e-8 of mark prices."""
-        return price * (ONE // self.tick_unit)
+        unit: int = ONE // self.tick_unit
+        return price * unit
 
     def price_text(self, price: int) -> str:
         """Write ticks as Binance prints the price."""

@@ -106,11 +106,11 @@ def judged(root: Path, folder: Path) -> int:
     """Run the tests beside this one against the program in `folder`."""
     here = Path(__file__).parent
     files = [here / "test_exchange.py", here / "test_money.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, "--hypothesis-seed=1", *map(str, files)],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(folder), "FREQFLEET_EXAMPLES": "150"},
+        env={**os.environ, "PYTHONPATH": str(folder), "FREQFLEET_EXAMPLES": "100"},
         capture_output=True,
         text=True,
         timeout=280,
