@@ -41,7 +41,8 @@ class Ladder:
 
 _ZONE = np.searchsorted(np.array([5, 20, 100]), np.arange(DEEPEST), "right")  # by distance
 _KEPT_MS = np.array([500, 1000, 4000, 16_000], np.int64)[_ZONE]
-_SHARE = np.array([0.6, 0.8, 1.0, 1.3])[_ZONE]  # of the mean size
+_SHARE = np.array([0.5, 0.7, 0.9, 1.0])[_ZONE]  # of the mean size
+_MEAN_NOISE = float(np.sinh(1.0))  # of exp(u), u even in [-1, 1)
 
 
 def ladder(tape: Tape, at_ms: int, depth: int = DEEPEST) -> Ladder:
@@ -72,7 +73,9 @@ def _sizes(ticks: Ints, at_ms: int, salt: int, mean: float) -> Ints:
     kept = _KEPT_MS[:count]
     turn = (at_ms + (own >> np.uint64(40)).view(np.int64)) // kept  # each level at its own moment
     noise = (mixed(own ^ turn.view(np.uint64)) >> np.uint64(11)) / 2.0**53
-    sizes: Ints = np.rint(mean * _SHARE[:count] * np.exp(2 * noise - 1)).astype(np.int64)
+    sizes: Ints = np.rint(mean / _MEAN_NOISE * _SHARE[:count] * np.exp(2 * noise - 1)).astype(
+        np.int64
+    )
     return np.maximum(sizes, 1)
 
 
