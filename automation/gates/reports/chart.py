@@ -1,5 +1,6 @@
 """Equity before and after as an inline drawing: window by window, one step a day."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from automation.gates.results import FloatArray, WindowResult
 from automation.gates.verdicts import StrategyReport
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 900.0, 260.0, 52.0, 10.0, 24.0
+_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def equity_chart(one: StrategyReport) -> str:
@@ -62,13 +64,18 @@ def _lines(curves: Sequence[FloatArray], name: str, scale: _Scale) -> list[str]:
 
 
 def _grid(scale: _Scale) -> str:
+    """Draw lines at round values, the strongest at 100 %, where every window begins."""
+    step = next((one for one in _STEPS if (scale.high - scale.low) / one <= 5), _STEPS[-1])
+    first, last = math.ceil(scale.low / step), math.floor(scale.high / step)
     drawn = []
-    for value in np.linspace(scale.low, scale.high, 5)[1:-1]:
-        y = scale.y(float(value))
+    for value in (number * step for number in range(first, last + 1)):
+        y = scale.y(value)
+        kind = "whole" if math.isclose(value, 1.0) else "grid"
         drawn.append(
-            f'<line class="grid" x1="{_LEFT:g}" x2="{_WIDTH:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<line class="{kind}" x1="{_LEFT:g}" x2="{_WIDTH:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
         )
-        drawn.append(f'<text x="0" y="{y + 4:.1f}">{value:.1%}</text>')
+        shown = f"{value:.1%}" if step < 0.01 else f"{value:.0%}"
+        drawn.append(f'<text x="0" y="{y + 4:.1f}">{shown}</text>')
     return "".join(drawn)
 
 

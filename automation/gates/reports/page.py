@@ -13,6 +13,9 @@ _CLASSES = {
     Verdict.NOT_JUDGED: "open",
     Verdict.FAIL: "bad",
 }
+_SUMMARY = tuple(
+    one for one in FIGURES if one[1] in {"trades", "profit_frac", "drawdown_frac", "sharpe"}
+)
 _STYLE = """
 :root{--fg:#1d2733;--bg:#fff;--soft:#66727f;--line:#dfe4ea;--good:#1a7f4b;--bad:#c0352b;--open:#946200;
 --changed:#14688c;--before:#8a95a1;--now:#14688c}
@@ -27,7 +30,8 @@ td.n,th.n{text-align:right}.good{color:var(--good)}.bad{color:var(--bad)}.open{c
 .changed{color:var(--changed)}.soft,footer{color:var(--soft);font-size:.85rem}
 figure{margin:1rem 0}svg{width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}
 .before{stroke:var(--before)}.now{stroke:var(--now)}.grid{stroke:var(--line)}
-summary{cursor:pointer;color:var(--soft)}
+.whole{stroke:var(--soft);stroke-dasharray:3 3}
+summary{cursor:pointer;color:var(--soft)}a{color:inherit}
 """
 
 
@@ -49,6 +53,7 @@ def _body(report: GateReport) -> Iterator[str]:
     yield f'<h1 class="{kind}">Backtest gate: {escape(report.headline)}</h1>'
     for sentence in report.notes:
         yield f'<p class="soft">{escape(sentence)}</p>'
+    yield from _summary(report)
     for one in report.strategies:
         yield from _strategy(one)
     versions = ", ".join(f"{name} {one}" for name, one in report.versions.items())
@@ -58,9 +63,21 @@ def _body(report: GateReport) -> Iterator[str]:
     )
 
 
+def _summary(report: GateReport) -> Iterator[str]:
+    if len(report.strategies) < 2:
+        return
+    heads = "".join(f'<th class="n">{label}' for label, _, _ in _SUMMARY)
+    yield f"<table><tr><th>strategy<th>verdict{heads}</tr>"
+    for one in report.strategies:
+        cells = "".join(f'<td class="n">{figure(one.figures, *asked)}' for _, *asked in _SUMMARY)
+        verdict = f'<td class="{_CLASSES[one.verdict]}">{MARKS[one.verdict]} {one.verdict}'
+        yield f'<tr><td><a href="#{escape(one.name)}">{escape(one.name)}</a>{verdict}{cells}</tr>'
+    yield "</table>"
+
+
 def _strategy(one: StrategyReport) -> Iterator[str]:
     verdict = f"{MARKS[one.verdict]} {one.verdict}"
-    yield f'<h2>{escape(one.name)} <span class="{_CLASSES[one.verdict]}">{verdict}</span></h2>'
+    yield f'<h2 id="{escape(one.name)}">{escape(one.name)} <span class="{_CLASSES[one.verdict]}">{verdict}</span></h2>'
     if one.base_note:
         yield f'<p class="soft">{escape(one.base_note)}</p>'
     if one.reasons:

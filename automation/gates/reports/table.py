@@ -12,9 +12,9 @@ from automation.gates.verdicts import GateReport, Status, StrategyReport
 def table(report: GateReport) -> RenderableType:
     """Draw the report for a terminal."""
     drawn = Table(box=SIMPLE_HEAD, title=f"{report.timerange} in {len(report.windows)} windows")
-    drawn.add_column("strategy")
-    drawn.add_column("verdict")
-    for head in ("trades", "profit", "drawdown", "factor", "Sharpe", "return a day against base"):
+    drawn.add_column("strategy", no_wrap=True)
+    drawn.add_column("verdict", no_wrap=True)
+    for head in ("trades", "profit", "drawdown", "factor", "Sharpe", "day against base"):
         drawn.add_column(head, justify="right")
     for one in report.strategies:
         verdict = Text(f"{MARKS[one.verdict]} {one.verdict}", style=COLOURS[one.verdict])

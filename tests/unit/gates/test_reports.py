@@ -104,6 +104,7 @@ class _Outside(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self.loads += [value for name, value in attrs if name in {"src", "href"}]
+        self.loads = [one for one in self.loads if not str(one).startswith("#")]
 
 
 def test_page_needs_nothing_and_draws_both_equities(report):
