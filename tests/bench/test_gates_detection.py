@@ -141,8 +141,8 @@ def test_detection_curve(tmp_path, drift):
     assert least <= count_worse(tmp_path, drift, SEEDS) <= most
 
 
-@pytest.mark.prove
+@pytest.mark.long
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("drift", "expected"), [(0, 0), (64, 2)])
-def test_detection_at_both_ends(tmp_path, drift, expected):
-    assert count_worse(tmp_path, drift, range(2)) == expected
+@pytest.mark.parametrize(("drift", "least", "most"), [(0, 0, 1), (64, 2, 2)])
+def test_both_ends_of_the_curve(tmp_path, drift, least, most):
+    assert least <= count_worse(tmp_path, drift, range(2)) <= most

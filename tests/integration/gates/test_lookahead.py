@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("peeking", Path(__file__).with_name("peeking.py"))
-peeking = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(peeking)
+
+def _beside(name: str):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+peeking, sampled = _beside("peeking"), _beside("sampling").sampled
 
 FOLDER = "user_data/strategies"
 TRUNCATION = "\nprocess: {time_s: 120, memory_mb: 2000}\nwithout: [recursive]\n"
@@ -56,19 +62,23 @@ CAUGHT = {
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("form", peeking.FORMS)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("form", sampled(peeking.FORMS, 2))
 def test_every_form_fails_the_gate(judged_alone, form):
     found = judged_alone(peeking.strategy("Peeker", {form: peeking.FORMS[form]}, form), "Peeker")
     assert found == CAUGHT[form]
 
 
 @pytest.mark.prove
+@pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_callback_that_peeks_is_caught_by_the_analysis_alone(judged_alone):
     assert judged_alone(peeking.callback_strategy("Callback"), "Callback") == {"look-ahead"}
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("form", peeking.HONEST)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("form", sampled(peeking.HONEST, 1))
 def test_honest_columns_pass(judged_alone, form):
     text = peeking.strategy("Honest", {form: peeking.HONEST[form]}, form)
     assert judged_alone(text, "Honest") == set()

@@ -13,7 +13,7 @@ def _beside(name: str):
     return module
 
 
-edits, peeking = _beside("edits"), _beside("peeking")
+edits, peeking, sampled = _beside("edits"), _beside("peeking"), _beside("sampling").sampled
 FOLDER = "user_data/strategies"
 OPEN = (
     "{least_trades_a_month: null, least_profit_factor: null, most_drawdown_frac: null, "
@@ -60,12 +60,13 @@ def _unchanged(gate, repository, edit: str, cache: Path) -> None:
 
 @pytest.mark.prove
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("edit", edits.EDITS)
+@pytest.mark.parametrize("edit", sampled(edits.EDITS, 1))
 def test_changes_that_do_nothing_pass(gate, repository, edit, base_results):
     _unchanged(gate, repository, edit, base_results)
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(900)
 def test_a_renamed_strategy_is_compared_with_what_it_was(gate, repository):
     """The class and the file get another name: the same trades, and the note says so."""
     repository.write("gate.yaml", config() + "without: [look-ahead, recursive]\n")
@@ -140,7 +141,7 @@ CASES = {
 
 @pytest.mark.prove
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("check", CASES)
+@pytest.mark.parametrize("check", sampled(CASES, 0, also=("zero trades", "recursive")))
 def test_each_check_is_needed(gate, repository, checks, check):
     """The fault is caught by this check and by no other; without the check it slips through."""
     settings, changes = CASES[check]
@@ -156,6 +157,7 @@ def test_each_check_is_needed(gate, repository, checks, check):
 
 
 @pytest.mark.prove
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("check", "changes"),
