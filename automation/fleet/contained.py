@@ -53,6 +53,7 @@ def contained_environment(site: Site) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "10000",  # else Freqtrade wraps what it says
         "HOME": "/tmp",  # noqa: S108  the container's own
+        "PYTHONUSERBASE": "/home/ftuser/.local",  # where Freqtrade's image keeps it, whoever runs
     }
 
 

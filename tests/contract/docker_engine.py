@@ -85,7 +85,11 @@ def import_empty_image(address: str, name: str) -> None:
     tarfile.open(fileobj=nothing, mode="w").close()
     engine = Engine(address)
     repository, _, tag = name.partition(":")
-    engine._docker().api.import_image_from_data(nothing.getvalue(), repository, tag or "latest")
+    # An entry point of its own, as Freqtrade's image has one: it must not come into play.
+    changes = ['ENTRYPOINT ["/bin/false"]']
+    engine._docker().api.import_image_from_data(
+        nothing.getvalue(), repository, tag or "latest", changes=changes
+    )
     engine.close()
 
 

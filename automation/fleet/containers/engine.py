@@ -18,6 +18,8 @@ from automation.core.errors import DependencyError, TransientError
 
 TIMEOUT_S = 20
 CONFLICT = 409
+ALONE = {"com.docker.network.bridge.enable_icc": "false"}
+"""Containers of one network do not reach one another; the host's loopback reaches them all."""
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 
 
@@ -100,7 +102,11 @@ class Engine:
                 self._docker().api.inspect_network(name)
             except NotFound:
                 self._docker().api.create_network(
-                    name, driver="bridge", check_duplicate=True, labels={"freqfleet.made": "yes"}
+                    name,
+                    driver="bridge",
+                    check_duplicate=True,
+                    options=ALONE,
+                    labels={"freqfleet.made": "yes"},
                 )
 
     def connect(self, network: str, container: str) -> None:

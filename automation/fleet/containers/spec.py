@@ -35,8 +35,8 @@ def arguments(launch: Launch) -> dict[str, Any]:
     memory = container.memory_mb * 1024 * 1024
     return {
         "image": container.image,
-        "command": list(launch.argv),
-        "entrypoint": [],
+        "entrypoint": [launch.argv[0]],  # never the image's own
+        "command": list(launch.argv[1:]),
         "name": name_of(launch),
         "hostname": launch.unit.lstrip("_"),
         "labels": {UNIT: launch.unit, MARK: launch.mark, DIGEST: digest_of(launch)},
