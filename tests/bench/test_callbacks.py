@@ -58,7 +58,7 @@ pytestmark = [
 def measured(name, data_dir, folder):
     """Return the CPU time of one `Backtesting.backtest`, its trades and their candles."""
     job = EngineJob(
-        name, data_dir, "20240201-20240401", PAIRS, strategy_path=folder,
+        name, data_dir, "20240215-20240315", PAIRS, strategy_path=folder,
         exchange_info=exchange_of(PAIRS),
     )  # fmt: skip
     prepared = prepare(job)

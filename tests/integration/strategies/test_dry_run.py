@@ -67,6 +67,7 @@ def wait_for(condition, timeout_s=240):
 
 
 TRADES = "select id, is_short, open_rate, stop_loss, leverage, liquidation_price from trades"
+SIZINGS = "select cd_value from trade_custom_data where cd_key = 'sizing'"
 STOPS = "select ft_trade_id, cd_value from trade_custom_data where cd_key = 'stop_dist_frac'"
 
 
@@ -78,6 +79,13 @@ def test_the_stop_is_kept_over_a_restart(root, data_dir, tmp_path):
         with bot(root, tmp_path, overlay):
             wait_for(lambda: len(rows_of(tmp_path, STOPS)) == 3)
         stops = {key: float(value) for key, value in rows_of(tmp_path, STOPS)}
+        for (told,) in rows_of(tmp_path, SIZINGS):
+            sizing = json.loads(told)
+            assert sizing["stake"] == pytest.approx(min(sizing["stakes"].values()), abs=0.01)
+            assert sizing["bound_by"] in sizing["stakes"]
+        first_log = (tmp_path / "bot.log").read_text()
+        assert first_log.count("bound by") >= 3
+        assert "funding_rate)." not in first_log  # "No data found for (…, funding_rate)."
         before = rows_of(tmp_path, TRADES)
         for trade_id, is_short, open_rate, stop, leverage, liquidation in before:
             away = stops[trade_id] if is_short else -stops[trade_id]
