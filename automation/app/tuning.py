@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.app.coverage import cover
+from automation.app.outcomes import TuningDone, tell_tuning
 from automation.app.tuning_job import (
     code_hash,
     data_hash,
@@ -101,7 +102,20 @@ def tune(request: TuneRequest, tell: Tell, notice: Notice) -> TuneReport:
             search.run()
         if search.is_exhausted:
             notes += ("Every combination of the space was tried; the study ends there.",)
-        return _report(storage, study.name, notes, search.spent)
+        report = _report(storage, study.name, notes, search.spent)
+    tell_tuning(_done(report.summary))
+    return report
+
+
+def _done(summary: Summary) -> TuningDone:
+    best = summary.best
+    return TuningDone(
+        strategy=str(summary.study.job["strategy"]),
+        study=summary.study.name,
+        trials=summary.answered,
+        took_s=round(summary.engine_s, 3),
+        best=f"trial {best.number} is the best" if best else "no trial was good enough",
+    )
 
 
 @dataclass(frozen=True, slots=True)

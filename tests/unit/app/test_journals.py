@@ -77,3 +77,15 @@ def test_a_tuning_is_told_where_there_is_a_fleets_journal(home):
         "Tuning of S is done after 9 trials: profit 3 %" in journals.as_document(event)["sentence"]
     )
     assert event.time - START > timedelta(0)
+
+
+def test_what_a_study_came_to_is_told_in_a_sentence():
+    from types import SimpleNamespace
+
+    from automation.app.tuning import _done
+
+    study = SimpleNamespace(name="s", job={"strategy": "S"})
+    found = SimpleNamespace(study=study, answered=9, engine_s=1.23456, best=None)
+    assert _done(found).best == "no trial was good enough"
+    found.best = SimpleNamespace(number=4)
+    assert (_done(found).best, _done(found).took_s) == ("trial 4 is the best", 1.235)
