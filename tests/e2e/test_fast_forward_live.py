@@ -1,0 +1,191 @@
+"""Three real Freqtrade bots trade live through 2024-08-05 in fast-forward, with what goes wrong.
+
+Lost acknowledgements and a two-minute outage in the crash; the operator's part is to have every open
+trade reconciled now and then (`trades/<id>/reload`), as a person would who sees the alert. At the
+end every account's money is explained to the last unit.
+"""
+
+import base64
+import json
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from automation.core.errors import DependencyError
+from automation.fleet import commands
+from automation.fleet.faketime import find_library
+from automation.simulator import open_market
+from tests.e2e import money
+
+AT = datetime(2024, 8, 5, tzinfo=UTC)
+BOTS = {"pulse-btc": "BTC", "pulse-eth": "ETH", "pulse-sol": "SOL"}
+CONFIG = {
+    "minimal_roi": {"10": -1},
+    "unfilledtimeout": {"entry": 2, "exit": 2, "exit_timeout_count": 0, "unit": "minutes"},
+}
+LOST = {
+    "name": "lost acknowledgements", "kind": "answer_lost",
+    "match": {"method": "POST", "path": "/fapi/v1/order"},
+}  # fmt: skip
+RECONCILED_EVERY_S = 15.0
+
+
+class Rush:
+    """A fleet of live bots on a fast market."""
+
+    def __init__(self, freqfleet, data: Path, folder: Path) -> None:
+        self.freqfleet, self.data, self.folder = freqfleet, data, folder
+        self.fleet = folder / "fleet.json"
+
+    def up(self, speed: float, faults: list[dict], mode: str = "live") -> None:
+        (self.folder / "config.json").write_text(json.dumps(CONFIG))
+        scenario = self.folder / "scenario.json"  # JSON is YAML
+        scenario.write_text(json.dumps({"seed": 5, "faults": faults}))
+        accounts, bots = {}, []
+        for name, base in BOTS.items():
+            for kind in ("key", "secret"):
+                (self.folder / f"{name}.{kind}").write_text(f"{kind}-of-{name}")
+            accounts[name] = {
+                "key": f"file:{self.folder / name}.key",
+                "secret": f"file:{self.folder / name}.secret",
+                "capital_usdt": 10_000,
+            }
+            bots.append({"name": name, "account": name, "pairs": [f"{base}/USDT:USDT"]})
+        document = {
+            "fleet": "rush",
+            "exchange": {
+                "simulator": {"data": str(self.data), "scenario": str(scenario)},
+                "accounts": accounts,
+            },
+            "defaults": {
+                "strategy": "DemoPulseStrategy", "configs": [str(self.folder / "config.json")],
+                "mode": mode, "capital_usdt": 9000,
+            },
+            "bots": bots,
+        }  # fmt: skip
+        self.fleet.write_text(json.dumps(document))
+        argv = ("up", "--detach", "-c", str(self.fleet), "--speed", f"{speed:g}")
+        done = self.freqfleet(*argv, "--at", f"{AT:%Y-%m-%dT%H:%MZ}")
+        assert done.returncode == 0, done.stderr
+
+    def until(self, instant: datetime, within_s: float) -> float:
+        """Wait for a market instant, reconciling meanwhile; gives the seconds that it took."""
+        began_s = time.monotonic()
+        due_s = began_s
+        while (status := self.status()).market_at < instant:
+            assert time.monotonic() - began_s < within_s, f"{status.market_at} at {status.speed}"
+            if time.monotonic() > due_s:
+                self.reconcile()
+                due_s = time.monotonic() + RECONCILED_EVERY_S
+            time.sleep(1)
+        return time.monotonic() - began_s
+
+    def status(self):
+        return commands.status(self.freqfleet.home)
+
+    def reconcile(self) -> None:
+        """Have every bot compare its open trades with the exchange."""
+        for name in BOTS:
+            try:
+                for trade in self.ask(name, "GET", "status"):
+                    self.ask(name, "POST", f"trades/{trade['trade_id']}/reload")
+            except OSError:
+                continue  # it starts, or the exchange is out; the next time will do
+
+    def ask(self, bot: str, method: str, path: str):
+        login = commands.bot_login(self.freqfleet.home, bot)
+        basic = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
+        request = urllib.request.Request(
+            f"{login.url}/api/v1/{path}", method=method, headers={"Authorization": f"Basic {basic}"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    def settle(self) -> None:
+        """Enter nothing more, let open orders end, reconcile, and take the fleet down."""
+        for name in BOTS:
+            self.freqfleet("bot", "pause", name)
+        self.until(self.status().market_at + timedelta(minutes=6), 600)
+        self.reconcile()
+        done = self.freqfleet("down")
+        assert done.returncode == 0, done.stderr
+
+    def explain(self) -> tuple[dict[str, money.Statement], list]:
+        """Check every account's money and every bot's book."""
+        (log,) = (self.freqfleet.home / "simulator").glob("events-*.jsonl")
+        statements, faults = money.read_log(log)
+        instruments = open_market(self.data).instruments
+        steps = {symbol: float(each.rules.step) for symbol, each in instruments.items()}
+        for name, statement in statements.items():
+            assert statement.wallet == statement.told, name
+            (database,) = (self.freqfleet.home / "bots" / name).glob("trades.*.sqlite")
+            assert money.differences(statement, database, steps) == [], name
+        return statements, faults
+
+
+@pytest.fixture
+def rush(apart, data_dir, tmp_path):
+    try:
+        find_library()
+    except DependencyError as error:
+        pytest.skip(str(error))
+    return Rush(apart, data_dir, tmp_path)
+
+
+def outage(at: datetime) -> dict:
+    return {"name": "outage", "kind": "outage", "at": at.isoformat(), "lasts": "2m"}
+
+
+@pytest.mark.long
+@pytest.mark.real_data
+@pytest.mark.timeout(1800)
+def test_live_bots_through_an_hour_with_lost_answers_and_an_outage(rush):
+    lost = LOST | {"probability": 0.3, "times": 3}
+    rush.up(40, [lost, outage(AT + timedelta(minutes=30))])
+    rush.until(AT + timedelta(hours=1), 1200)
+    rush.settle()
+    statements, faults = rush.explain()
+    assert all(len(statement.orders) >= 2 for statement in statements.values())
+    told = [entry[1:] for entry in faults if entry[2] in {"began", "ended"}]
+    assert ["outage", "began"] in told
+    assert ["outage", "ended"] in told
+    assert sum(entry[-1] == "processed, answer lost" for entry in faults) == 3
+    (begun,) = rush.freqfleet.journal("--kind", "market.fast_forward")
+    assert begun["payload"]["market_instant"].startswith("2024-08-05T00:00:00")
+    assert begun["payload"]["wanted_speed"] == 40
+
+
+@pytest.mark.long
+@pytest.mark.real_data
+@pytest.mark.timeout(1800)
+def test_a_real_bot_does_an_hour_in_minutes_without_a_warning(rush):
+    rush.up(20, [], mode="dry-run")
+    took_s = rush.until(AT + timedelta(hours=1), 1200)
+    assert took_s < 1200
+    assert rush.freqfleet("down").returncode == 0
+    for name in BOTS:
+        log = (rush.freqfleet.home / "bots" / name / "logs" / "freqtrade.log").read_text()
+        warnings = [
+            line for line in log.splitlines() if " - WARNING - " in line or " - ERROR - " in line
+        ]
+        assert warnings == []
+        assert "2024-08-05 00:59" in log
+
+
+@pytest.mark.prove
+@pytest.mark.real_data
+@pytest.mark.timeout(8 * 3600)
+def test_three_live_bots_through_the_whole_of_the_day(rush, record_property):
+    lost = LOST | {"probability": 0.03, "times": 12}
+    rush.up(60, [lost, outage(AT + timedelta(hours=6, minutes=15))])
+    took_s = rush.until(AT + timedelta(days=1), 7 * 3600)
+    rush.settle()
+    statements, faults = rush.explain()
+    assert sum(entry[-1] == "processed, answer lost" for entry in faults) == 12
+    record_property("seconds", round(took_s))
+    for name, one in statements.items():
+        parts = (one.deposit, one.realised, -one.commission, one.funding, one.told)
+        record_property(name, f"{parts} in 1e-8 USDT, {len(one.orders)} orders filled")
