@@ -26,6 +26,8 @@ class Venue:
         self.market, self.timeline = market, timeline
         self.settling: set[str] = set()
         """Symbols that were taken off the exchange."""
+        self.renewals = 0
+        """How often `renew` was called, for whoever keeps something of the candles."""
         self._cache = BlockCache()
         self._charts: dict[tuple[str, str, str], Chart] = {}
         self._tapes: dict[str, Tape] = {}
@@ -85,6 +87,7 @@ class Venue:
 
     def renew(self) -> None:
         """Forget what was kept of candles: those that are still to come have changed."""
+        self.renewals += 1
         self._cache.clear()
         for chart in self._charts.values():
             chart.renew()

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from automation.simulator.book import levels
 from automation.simulator.candles import CLOSE, VOLUME, Floats
 from automation.simulator.ladder import ladder
 from automation.simulator.market import Stored
 from automation.simulator.path import turning_points
+from automation.simulator.recorded_market import RecordedTape
+from automation.simulator.tape import Tape
 from automation.simulator.timeframes import DAY_MS, HOUR_MS, Ints, timeframe
+from automation.simulator.trading.shelf import Levels
 from automation.simulator.trading.sights import (
     NEVER_HIGH,
     NEVER_LOW,
@@ -25,7 +29,7 @@ from automation.simulator.trading.sights import (
     Second,
     Settlement,
 )
-from automation.simulator.trading.units import ONE
+from automation.simulator.trading.units import ONE, parse
 from automation.simulator.venue import Venue
 
 _SECOND_MS = 1000
@@ -51,16 +55,22 @@ class TapeFeed:
 
     def __init__(self, venue: Venue) -> None:
         """Nothing is read before it is asked for."""
-        self._venue = venue
+        self._venue, self._renewals = venue, venue.renewals
         self._hours: OrderedDict[tuple[str, int], _Hour] = OrderedDict()
         self._quotes: dict[str, Quote] = {}
         self._fundings: dict[str, tuple[int, int, Ints, Ints]] = {}
 
     def forget(self) -> None:
         """Read everything anew: for whoever changes the market while it runs."""
+        self._renewals = self._venue.renewals
         self._hours.clear()
         self._quotes.clear()
         self._fundings.clear()
+
+    def _follow(self) -> None:
+        """Read anew what a change of the market has made wrong."""
+        if self._renewals != self._venue.renewals:
+            self.forget()
 
     @property
     def _shift_ms(self) -> int:
@@ -68,6 +78,7 @@ class TapeFeed:
 
     def quote(self, symbol: str, at_ms: int) -> Quote:
         """Last, mark and best prices; zeros before the first trade."""
+        self._follow()
         known = self._quotes.get(symbol)
         if known is None or known.at_ms != at_ms:
             known = self._quotes[symbol] = self._quote(symbol, at_ms)
@@ -80,22 +91,16 @@ class TapeFeed:
             return Quote(symbol, at_ms, 0, 0, 0, 0)
         mark = self._venue.beside(symbol, "mark", price, market_ms)
         last = round(price * 10**tape.instrument.rules.tick_decimals)
-        book = ladder(tape, market_ms, 20)
-        return Quote(symbol, at_ms, last, round(mark * ONE), book.bid, book.ask)
+        bids, asks = _book(tape, market_ms, 1)
+        bid, ask = bids[0][0] if bids else 0, asks[0][0] if asks else 0
+        return Quote(symbol, at_ms, last, round(mark * ONE), bid, ask)
 
     def depth(self, symbol: str, at_ms: int) -> Depth:
         """The best hundred modelled levels of each side."""
         tape, market_ms = self._venue.tape(symbol), at_ms - self._shift_ms
         if not tape.price(market_ms) > 0:
             return Depth(symbol, at_ms, (), ())
-        book = ladder(tape, market_ms, _LEVELS)
-        bids, asks = book.bids[:_LEVELS].tolist(), book.asks[:_LEVELS].tolist()
-        return Depth(
-            symbol,
-            at_ms,
-            tuple(zip(range(book.bid, book.bid - len(bids), -1), bids, strict=True)),
-            tuple(zip(range(book.ask, book.ask + len(asks)), asks, strict=True)),
-        )
+        return Depth(symbol, at_ms, *_book(tape, market_ms, _LEVELS))
 
     def second(self, symbol: str, at_ms: int) -> Second:
         """What was traded in the second before `at_ms`; without volume where nothing was."""
@@ -135,6 +140,7 @@ class TapeFeed:
 
     def next_funding(self, symbol: str, after_ms: int, to_ms: int) -> Settlement | None:
         """First settlement in (after_ms, to_ms]; rate and the mark price of that instant."""
+        self._follow()
         times, rates = self._funding(symbol, after_ms, to_ms)
         place = int(np.searchsorted(times, after_ms, "right"))
         if place >= len(times) or times[place] > to_ms:
@@ -154,6 +160,7 @@ class TapeFeed:
         return known[2], known[3]
 
     def _hour(self, symbol: str, number: int) -> _Hour:
+        self._follow()
         key = symbol, number
         hour = self._hours.get(key)
         if hour is None:
@@ -213,6 +220,24 @@ class TapeFeed:
         out[:, 2] = np.round(flowed[1] - flowed[0], digits)
         out[~inside] = np.nan
         return out
+
+
+def _book(tape: Tape, market_ms: int, limit: int) -> tuple[Levels, Levels]:
+    """The best levels of both sides in ticks and steps, modelled or as they were recorded."""
+    if isinstance(tape, RecordedTape):
+        rules, shown = tape.instrument.rules, levels(tape, market_ms, limit)
+        digits = rules.tick_decimals, rules.quantity_precision
+        bids, asks = (
+            tuple((parse(price, digits[0]), parse(quantity, digits[1])) for price, quantity in side)
+            for side in (shown.bids, shown.asks)
+        )
+        return bids, asks
+    book = ladder(tape, market_ms, limit)
+    below, above = book.bids[:limit].tolist(), book.asks[:limit].tolist()
+    return (
+        tuple(zip(range(book.bid, book.bid - len(below), -1), below, strict=True)),
+        tuple(zip(range(book.ask, book.ask + len(above)), above, strict=True)),
+    )
 
 
 def _along(points: Floats, fraction: Floats, decimals: int) -> Floats:

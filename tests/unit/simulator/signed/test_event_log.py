@@ -74,3 +74,13 @@ async def test_answers_wait_for_the_disk(make_client, tmp_path):
     assert not client.desk.is_behind
     assert path.read_bytes().count(b'"OrderUpdate"') == 1
     await client.desk.stop()
+
+
+def test_lines_of_faults_are_passed_over(make_client):
+    log = MemoryLog()
+    client = make_client(log=log)
+    log.add(("fault", client.desk.now_ms, "storm", "armed"))
+    trade(client, often=False)
+    exchange = client.desk.exchange
+    specs = [each.spec for each in exchange.accounts.values()]
+    assert replay(log.lines, exchange.contracts, specs).accounts == exchange.accounts
