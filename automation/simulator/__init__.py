@@ -13,12 +13,12 @@ Called by `app` (`freqfleet simulate`, `freqfleet backtest`), by tests, and by o
 
 Public names:
 
-`Simulator(market, *, at=None, port=0, clock=None)`   serves one market; `.url`, `.port`, `.at`
+`Simulator(market, *, at=None, port=0, clock=None)`   serves one market; `.url`, `.port`, `.at`, `.hub`
 `Simulator(market, at=..., manual=True)`              time moves by `.advance(...)`, `.advance_to(...)`
 `Simulator(market, scenario=..., admin_token=...)`    things go wrong: see `faults`
 `load_scenario(path, symbols)`                        a scenario for that
 `serving(market, **same)`                             the same as a plain context manager
-`open_market(data_dir | seed, pairs=None)`            a `Market`: `.pairs`, `.instruments`
+`open_market(data_dir | recording | seed, pairs=None)`   a `Market`: `.pairs`, `.instruments`
 `freqtrade_exchange_section(url, pairs, ...)`         Freqtrade's `exchange` section
 `freqtrade_overlay(url, pairs, ...)`                  for the last `-c`: what keeps any bot offline
 `freqtrade_configuration(url, pairs)`                 a complete dry-run configuration

@@ -191,14 +191,20 @@ class Hub:
                 self._send(Message(key, payload), (connection,))
 
     async def run(self) -> None:
-        """Send what is due, ten times a second of the served clock, until cancelled."""
-        while True:
-            now_ms = self.now_ms()
-            due_ms = (now_ms // _STEP_MS + 1) * _STEP_MS
-            if self._delayed:
-                due_ms = min(due_ms, max(self._delayed[0][0], now_ms + 1))
-            await asyncio.sleep((due_ms - now_ms) / 1000)
-            self.pump()
+        """Send what is due, ten times a second of the served clock, until cancelled.
+
+        Whatever ends it ends the connections too: nobody waits for streams that have stopped.
+        """
+        try:
+            while True:
+                now_ms = self.now_ms()
+                due_ms = (now_ms // _STEP_MS + 1) * _STEP_MS
+                if self._delayed:
+                    due_ms = min(due_ms, max(self._delayed[0][0], now_ms + 1))
+                await asyncio.sleep((due_ms - now_ms) / 1000)
+                self.pump()
+        finally:
+            self.cut_all()
 
     def cut_all(self) -> None:
         """End every connection at once."""

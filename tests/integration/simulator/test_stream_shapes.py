@@ -1,6 +1,8 @@
 """Each stream has the keys and the types of Binance's documented and recorded messages."""
 
 import asyncio
+import gzip
+import itertools
 import json
 import re
 
@@ -87,6 +89,22 @@ async def test_market_streams(sim, fixtures_dir, prefix):
             if not name.startswith(NET):
                 recorded = {k: v for k, v in recorded.items() if k not in NEWER}
             assert shape(found[stream]) == shape(recorded), name
+
+
+@pytest.mark.fixtures
+async def test_market_streams_read_like_the_recorded_ones(sim, fixtures_dir):
+    recorded, found = {}, {}
+    with gzip.open(fixtures_dir / "binance_ws_raw" / "btcusdt_20240808.gz") as lines:
+        for line in itertools.islice(lines, 200):
+            body = json.loads(line.partition(b" ")[2])
+            if "stream" in body:
+                recorded.setdefault(body["stream"], body["data"])
+    assert len(recorded) == 3
+    path = f"/stream?streams={'/'.join(recorded)}"
+    await asyncio.wait_for(hear(sim, path, set(recorded), found), 20)
+    assert {name: shape(each) for name, each in found.items()} == {
+        name: shape(each) for name, each in recorded.items()
+    }
 
 
 @pytest.mark.fixtures
