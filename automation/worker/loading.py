@@ -86,9 +86,14 @@ def load(job: EngineJob) -> Loaded:
     return Loaded(job, backtesting, strategy, candles)
 
 
+def layers_of(job: EngineJob) -> tuple[Path, ...]:
+    """Return the job's configurations, or the pack's."""
+    return job.configs or tuple(configs() / name for name in PACK_LAYERS)
+
+
 def _configuration(job: EngineJob) -> dict[str, Any]:
     """Merge the layers through Freqtrade's Configuration in hyperopt's run mode, all spaces open."""
-    layers = job.configs or tuple(configs() / name for name in PACK_LAYERS)
+    layers = layers_of(job)
     with tempfile.TemporaryDirectory(prefix="freqfleet-") as scratch:
         last = Path(scratch) / "overrides.json"
         last.write_text(json.dumps(_overlay(job)))

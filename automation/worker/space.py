@@ -13,11 +13,20 @@ from freqtrade.optimize.hyperopt.hyperopt_auto import HyperOptAuto
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from automation.core.errors import ConfigError
+from automation.core.freqtradejson import read_layers
 from automation.core.tunings import OWN_SPACES, Dimension
 from automation.worker.jobs import Parameters, Trailing
+from automation.worker.loading import layers_of
 from automation.worker.prepared import Prepared
 
 _DECIMALS = 13  # as Freqtrade writes them
+# What a configuration says of these goes before what stands in a strategy's parameter file.
+_SET_BY_CONFIG = {
+    "roi": ("minimal_roi",),
+    "stoploss": ("stoploss",),
+    "trailing": ("trailing_stop", "trailing_stop_positive", "trailing_stop_positive_offset"),
+    "trades": ("max_open_trades",),
+}
 
 
 class Searchable:
@@ -98,18 +107,33 @@ class Searchable:
 
     def _chosen(self, asked: tuple[str, ...]) -> tuple[str, ...]:
         known = (*self._declared, *OWN_SPACES)
+        fixed = self._set_by_config()
         if not asked or asked == ("default",):
-            return tuple(self._declared) or ("roi", "stoploss", "trailing")
+            others = tuple(space for space in ("roi", "stoploss", "trailing") if space not in fixed)
+            return tuple(self._declared) or others
         if asked == ("all",):
-            return known
+            return tuple(space for space in known if space not in fixed)
         for space in asked:
             if space not in known:
+                cure = f"there are: {', '.join(known)}"
+                raise ConfigError(f"the strategy has no space {space}", where="--spaces", cure=cure)
+            if space in fixed:
                 raise ConfigError(
-                    f"the strategy has no space {space}",
+                    f"the configuration sets {fixed[space]}, and Freqtrade prefers that to what a search finds",
                     where="--spaces",
-                    cure=f"there are: {', '.join(known)}",
+                    cure=f"leave out {space}, or use a configuration (-c) without it",
                 )
         return tuple(dict.fromkeys(asked))
+
+    def _set_by_config(self) -> dict[str, str]:
+        """Return the spaces that a configuration leaves no choice in, and its key."""
+        said = read_layers(layers_of(self._prepared.loaded.job))
+        return {
+            space: key
+            for space, keys in _SET_BY_CONFIG.items()
+            for key in keys
+            if said.get(key) is not None
+        }
 
     def _dimensions(self, space: str) -> list[Dimension]:
         own = {
