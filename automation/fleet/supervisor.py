@@ -31,6 +31,7 @@ from automation.core.model import (
     DesiredUnit,
     FleetSnapshot,
     FleetStatus,
+    Health,
     RemedyMemory,
     RestartMemory,
     Wish,
@@ -51,6 +52,7 @@ from automation.fleet.lock import SupervisorLock
 from automation.fleet.logfile import rotate
 from automation.fleet.lookout import Lookout
 from automation.fleet.memory import forget_failures, forget_stops, write_memory, write_wishes
+from automation.fleet.notify import Notifier
 from automation.fleet.observe import Observer
 from automation.fleet.operator import Operator
 from automation.fleet.preflight import refuse_faults
@@ -103,6 +105,7 @@ class Supervisor:
         self._rotate_due_s = 0.0
         self._saved: dict[str, RestartMemory] = {}
         self._hands: Hands | None = None
+        self._notifier = Notifier()
         self._breakers: tuple[Breaker, ...] = ()
         self._restarts_s: tuple[float, ...] = ()  # for failures
         self._fast = fast_forward(fleet, self.home, self._chronicle, self._clock)
@@ -129,6 +132,7 @@ class Supervisor:
         """Take the fleet down in order; asked a second time, do it fast."""
         if not self._down:
             self._down = reason
+            self._notifier.stopping()
             said = kinds.FleetDown(fleet=self.fleet.fleet, reason=reason)
             self._chronicle.tell("fleet.going_down", said, actor=self._around.actor)
         elif not self._is_hasty:
@@ -170,6 +174,7 @@ class Supervisor:
             ControlServer(self.home, self.status, self.go_down, operator.ask) as control,
         ):
             lock.announce(self.fleet.fleet, control.path)
+            self._notifier.ready()
             self._announce(adopted)
             with _signals(self.go_down) if handle_signals else nullcontext():
                 await self._loop(observer, watch)
@@ -253,6 +258,7 @@ class Supervisor:
             if watch is not None:
                 watch(self.status())
             self._tidy(now_s)
+            self._notifier.alive(self._in_a_word())
             with suppress(TimeoutError):
                 # Not wait_for: before Python 3.12 it can swallow a cancellation that comes with the event.
                 async with asyncio.timeout(self._timing.tick_s):
@@ -376,6 +382,11 @@ class Supervisor:
 
     def _wish_of(self, unit: Unit) -> Wish:
         return Wish.STOP if self._down else unit.wish
+
+    def _in_a_word(self) -> str:
+        bots = [unit for unit in self._units.values() if unit.bot is not None]
+        healthy = sum(unit.verdict.health is Health.HEALTHY for unit in bots)
+        return f"{healthy} of {len(bots)} bots are healthy"
 
     def _patience(self) -> Patience:
         return self._timing.hasty if self._is_hasty else self._timing.patience
