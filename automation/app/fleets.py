@@ -14,6 +14,7 @@ import structlog
 from automation.alerts.settings import Settings
 from automation.app.alerting import read_alerts, serve
 from automation.app.journals import anchor_of
+from automation.app.limits import note_limits
 from automation.app.storage import forward, forwarders, has_journal, open_journal
 from automation.core.config import Fleet, Venue
 from automation.core.configfile import load_fleet
@@ -88,6 +89,7 @@ async def supervise(fleet: Fleet, tell: Tell | None = None, alerts: Path | None 
         forwarders(journal)  # what is wrong with an address is told before anything starts
         newest = journal.last()
         told = _Told(journal, newest.sequence if newest else 0)
+        note_limits(journal, fleet)
         supervisor = Supervisor(fleet, folder.path, journal, Surroundings(actor=actor()))
         beside = [
             asyncio.create_task(_sign(journal, folder), name="notary"),

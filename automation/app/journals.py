@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automation.alerts import kinds as _alert_kinds  # noqa: F401  defines the events' sentences
-from automation.app import outcomes as _outcomes  # noqa: F401  defines events as well
+from automation.app import limits as _limits  # noqa: F401  defines events, as that below
+from automation.app import outcomes as _outcomes  # noqa: F401
 from automation.app.storage import has_journal, open_journal
 from automation.core.errors import ConfigError
 from automation.core.paths import home
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 KEPT_KINDS = (
     "trade.known", "trade.opened", "trade.closed", "equity.observed",
     "telegram.asked", "telegram.answered", "telegram.refused", "bot.wished", "fleet.live",
+    "fleet.limits", "fleet.panic", "bot.panic",
 )  # fmt: skip
 """Whose details no retention drops: the accounts go on from them, and people answer for them."""
 

@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 import automation.fleet.kinds  # noqa: F401  the events of the fleet
 from automation.alerts import kinds as _alert_kinds  # noqa: F401  defines events, as those below
 from automation.alerts.reference import alerts_page
+from automation.app import limits as _limits  # noqa: F401
 from automation.app import outcomes as _outcomes  # noqa: F401
 from automation.core import config
 from automation.core.paths import root

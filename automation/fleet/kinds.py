@@ -165,7 +165,7 @@ for _prefix in ("bot", "simulator"):
         "{unit} moved from port {old_port}, taken by {taken_by}, to {new_port}",
     )
 
-define("bot.wished", Wished, "{actor} asked {bot} to {asked}")
+define("bot.wished", Wished, "{actor} asked {bot} to {asked}", topics=["stop"])
 define("action.decided", Decided, "Decided to {action} {unit}: {reason}")
 define("action.done", Done, "{action} of {unit} done in {took_s:.1f} s")
 define("action.failed", Failed, "{action} of {unit} failed: {error}")

@@ -19,8 +19,8 @@ PAGE = 5_000
 TOPICS = {
     "refused login": "Refused logins",
     "risk limit": "Risk limits changed",
-    "live": "Live trading enabled or disabled",
-    "stop": "Bots stopped by hand, panic",
+    "live trading": "Live trading enabled",
+    "stop": "Bots commanded by hand, panic",
     "retention": "Details dropped by retention",
     "tampering": "Signs of tampering",
 }
