@@ -135,6 +135,8 @@ class Simulator:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self._desk is not None:
+            self._desk.close()
 
     @property
     def desk(self) -> Desk:
@@ -191,7 +193,7 @@ class Simulator:
             if self._desk is not None:
                 self._desk.exchange.advance(self._desk.now_ms)
             self.hub.pump()
-            await asyncio.sleep(0)
+            await self.hub.drain()
 
     def _next_stop(self, now: datetime) -> datetime:
         """The next instant at which somebody has to be told something."""

@@ -101,13 +101,16 @@ class Desk:
             await asyncio.sleep(_STEP_S)
 
     async def stop(self) -> None:
-        """Leave the exchange where it is, and close the event log."""
+        """Leave the exchange where it is."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait((self._running,))
             if not self._running.cancelled():
                 self._running.result()  # tell what ended it
             self._running = None
+
+    def close(self) -> None:
+        """Close the event log, once nobody asks any more."""
         if isinstance(self.log, FileLog):
             self.log.close()
 

@@ -82,6 +82,8 @@ class FileLog:
     def flush(self) -> None:
         """Bring everything so far to the disk."""
         with self._lock:
+            if self._file.closed:
+                return
             wanted = self.written
             self._file.flush()
             os.fdatasync(self._file.fileno())
@@ -89,8 +91,8 @@ class FileLog:
 
     def close(self) -> None:
         """Bring everything to the disk and close."""
-        if not self._file.closed:
-            self.flush()
+        self.flush()
+        with self._lock:
             self._file.close()
 
     def __enter__(self) -> Self:

@@ -73,7 +73,8 @@ async def test_answers_wait_for_the_disk(make_client, tmp_path):
     await client.desk.settle()
     assert not client.desk.is_behind
     assert path.read_bytes().count(b'"OrderUpdate"') == 1
-    await client.desk.stop()
+    client.desk.close()
+    client.desk.log.flush()
 
 
 def test_lines_of_faults_are_passed_over(make_client):
