@@ -1,0 +1,153 @@
+"""Real Freqtrade, `dry_run: false`, against the simulator; judged by the exchange's own books."""
+
+import pytest
+
+from tests.integration.simulator.live_bot import FREQTRADE, PAIR, SYMBOL, Bot, Desk, simulator
+
+pytestmark = pytest.mark.skipif(not FREQTRADE.exists(), reason="freqtrade is not installed")
+
+
+@pytest.fixture
+def desk():
+    market, serving = simulator()
+    with serving as sim:
+        found = Desk(sim, market)
+        yield found
+        found.check_money()
+
+
+@pytest.fixture
+def start(desk, tmp_path):
+    bots = []
+
+    def make(**settings) -> Bot:
+        bot = Bot(tmp_path, desk.sim.tls_url, **settings)
+        bots.append(bot)
+        bot.start()
+        return bot
+
+    yield make
+    for bot in bots:
+        bot.stop()
+        bot.api.close()
+
+
+def same_fees(desk, trade):
+    """The rates that the bot worked out from its fills are what the exchange took."""
+    fills = desk.account.fills[SYMBOL]
+    rates = {round(each.commission / each.notional, 6) for each in fills}
+    assert {trade["fee_open"], trade["fee_close"]} == rates == {0.0005}
+
+
+def test_long_and_short_from_entry_to_exit_with_a_stop_on_the_exchange(desk, start):
+    bot = start()
+    number = bot.enter("long", leverage=5)
+    bot.until(lambda: desk.stops)
+    assert desk.position.size > 0
+    assert desk.position.is_isolated
+    assert desk.position.leverage == 5
+    assert bot.trade(number)["amount"] * 1000 == pytest.approx(desk.position.size)
+    bot.exit(number)
+    done = bot.until(lambda: bot.closed(number))
+    bot.until(lambda: not desk.stops)
+    assert desk.position.size == 0
+    same_fees(desk, done)
+    gained = desk.account.wallet / 1e8 - 10_000
+    assert done["realized_profit"] == pytest.approx(gained, abs=1e-3)
+    number = bot.enter("short", leverage=3)
+    bot.until(lambda: desk.stops)
+    assert desk.position.size < 0
+    assert [each.request.side for each in desk.stops] == ["BUY"]
+    bot.exit(number)
+    bot.until(lambda: bot.closed(number))
+    assert desk.position.size == 0
+    assert "Traceback" not in bot.log
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["isolated", "cross"])
+def test_stop_on_the_exchange_fires(desk, start, mode):
+    bot = start(margin_mode=mode)
+    number = bot.enter("long", leverage=5)
+    bot.until(lambda: desk.stops)
+    assert desk.position.margin_type == mode
+    desk.fall(0.93)
+    done = bot.until(lambda: bot.closed(number), 150)
+    assert done["exit_reason"] == "stoploss_on_exchange"
+    assert desk.position.size == 0
+    assert "Traceback" not in bot.log
+
+
+@pytest.mark.long
+def test_liquidation_is_noticed(desk, start):
+    bot = start(order_types={"stoploss_on_exchange": False}, stoploss=-0.99)
+    number = bot.enter("long", leverage=20)
+    bot.until(lambda: desk.position.size)
+    assert bot.trade(number)["liquidation_price"] == pytest.approx(
+        bot.trade(number)["open_rate"] * 0.955, rel=0.01
+    )
+    desk.fall(0.80)
+    bot.until(lambda: desk.position.size == 0, 150)
+    assert any(each.auto_close for each in desk.account.orders.values()) or bot.closed(number)
+
+
+@pytest.mark.long
+def test_unfilled_entry_times_out_and_leaves_nothing(desk, start):
+    bot = start(unfilledtimeout={"entry": 6, "exit": 6, "unit": "seconds"})
+    bot.enter("long", price=round(desk.price * 0.98, 1), ordertype="limit")
+    bot.until(lambda: any(desk.account.open_orders.values()))
+    bot.until(lambda: not any(desk.account.open_orders.values()), 60)
+    assert desk.position.size == 0
+    assert [each.status for each in desk.account.orders.values()] == ["CANCELED"]
+    assert desk.position.bids == 0
+    assert bot.until(lambda: bot.api.get("/status").json() == [])
+
+
+@pytest.mark.long
+def test_restart_in_the_middle_of_a_trade(desk, start):
+    bot = start()
+    number = bot.enter("long", leverage=5)
+    bot.until(lambda: desk.stops)
+    bot.until(lambda: bot.knows_stop(number))  # killed before, it would place a second one
+    before = [each.algo_id for each in desk.stops]
+    bot.kill()
+    bot.start()
+    assert bot.trade(number)["is_open"]
+    bot.exit(number)
+    bot.until(lambda: bot.closed(number))
+    bot.until(lambda: not desk.stops)
+    assert desk.position.size == 0
+    assert desk.account.algo_orders[before[0]].status == "CANCELED"
+    assert PAIR in bot.log
+
+
+@pytest.mark.long
+def test_stop_on_the_exchange_is_moved(desk, start):
+    bot = start(trailing_stop=True, stoploss=-0.10)
+    number = bot.enter("long", leverage=2)
+    (first,) = bot.until(lambda: desk.stops)
+    desk.fall(1.02)
+    bot.until(lambda: [a for a in desk.stops if a.algo_id != first.algo_id], 150)
+    (moved,) = desk.stops
+    assert first.status == "CANCELED"
+    assert moved.request.trigger_price > first.request.trigger_price
+    bot.exit(number)
+    bot.until(lambda: bot.closed(number))
+    assert desk.position.size == 0
+
+
+@pytest.mark.long
+def test_partly_filled_entry_is_cancelled_and_what_was_bought_is_kept(desk, start):
+    waits = {"entry": 100, "exit": 100, "unit": "seconds"}
+    bot = start(stake_amount=1000, unfilledtimeout=waits)
+    desk.fall(0.997, volume=0.0005)
+    number = bot.enter("long", price=round(desk.price * 0.9985, 1), ordertype="limit", leverage=5)
+    (order,) = bot.until(lambda: list(desk.account.orders.values()))
+    bot.until(lambda: not order.is_open, 150)
+    assert order.status == "CANCELED"
+    assert 0 < order.filled < order.quantity
+    assert desk.position.size == order.filled
+    amount = bot.until(lambda: bot.trade(number)["amount"])
+    assert amount * 1000 == pytest.approx(order.filled)
+    bot.until(lambda: desk.stops)
+    assert desk.stops[0].request.quantity == order.filled
