@@ -79,6 +79,12 @@ class Connection:
         elif not self._transport.is_closing():
             self._transport.write(data)
 
+    @property
+    def lags(self) -> bool:
+        """Whether the client has left a quarter of what it may leave unread."""
+        unsent = self._transport.get_write_buffer_size()
+        return unsent * 4 > self._rules.most_unsent_bytes and not self._transport.is_closing()
+
     def cut(self) -> None:
         """End the connection at once, without a closing handshake."""
         self._transport.abort()

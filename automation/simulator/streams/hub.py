@@ -206,6 +206,16 @@ class Hub:
         finally:
             self.cut_all()
 
+    async def drain(self, within_s: float = 5.0) -> None:
+        """Let clients read what was sent: where a clock is moved by hand, time outruns them."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + within_s
+        await asyncio.sleep(0)
+        while loop.time() < end_s:
+            if not any(each.lags for each in self._connections):
+                return
+            await asyncio.sleep(0.001)
+
     def cut_all(self) -> None:
         """End every connection at once."""
         for connection in list(self._connections):
