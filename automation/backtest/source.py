@@ -5,15 +5,13 @@ wrong name is refused before anything starts.
 """
 
 import ast
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from automation.core.classnames import class_names
 from automation.core.errors import ConfigError
-
-_CLASS = re.compile(r"^class\s+(\w+)\(", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +32,9 @@ def find_strategy(name: str, folder: Path) -> StrategyFile:
         raise ConfigError("there is no such folder", where=str(folder), cure="see --strategy-path")
     sources = {path: _read(path) for path in sorted(folder.glob("*.py"))}
     for path, text in sources.items():
-        if name in _CLASS.findall(text):
+        if name in class_names(text):
             return StrategyFile(name, path, _timeframe(name, path, folder))
-    known = sorted({cls for text in sources.values() for cls in _CLASS.findall(text)})
+    known = sorted({cls for text in sources.values() for cls in class_names(text)})
     close = get_close_matches(name, known, n=1)
     cure = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}"
     raise ConfigError(f"no strategy is named {name}", where=str(folder), cure=cure)

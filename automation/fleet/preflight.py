@@ -5,19 +5,17 @@ strategies that it names are looked at, so that a bot which cannot start is a se
 anything starts. Called by the supervisor before it takes charge, and by `doctor`.
 """
 
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from automation.core.classnames import class_names
 from automation.core.config import Bot, Mode
 from automation.core.errors import ConfigError, ConfigErrors
 from automation.core.freqtradejson import read_layers
 from automation.core.secrets import resolve
 from automation.fleet.site import Site
-
-_CLASS = re.compile(r"^class\s+(\w+)\(", re.MULTILINE)  # as Freqtrade's loader looks for it
 
 BASE_CONFIGS = ("base.json", "futures.json")
 
@@ -101,7 +99,7 @@ def _missing_strategy(site: Site, bot: Bot, where: str) -> Iterator[ConfigError]
         return
     known: set[str] = set()
     for file in folder.glob("*.py"):
-        known.update(_CLASS.findall(file.read_text(encoding="utf-8", errors="replace")))
+        known.update(class_names(file.read_text(encoding="utf-8", errors="replace")))
     if bot.strategy not in known:
         close = get_close_matches(bot.strategy, known, n=1)
         cure = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
