@@ -66,6 +66,15 @@ def resume(name: BotArgument) -> None:
 
 
 @bot.command()
+def drain(name: BotArgument) -> None:
+    """Let a bot enter no more trades, and stop it once none is open.
+
+    Example: [bold]freqfleet bot drain trend[/bold]
+    """
+    _do(name, "drain")
+
+
+@bot.command()
 def reload(name: BotArgument) -> None:
     """Have a bot read its configuration again.
 

@@ -47,6 +47,7 @@ class Wish(StrEnum):
 
     RUN = "run"
     PAUSE = "pause"
+    DRAIN = "drain"  # enter no trades, and stop once none is open
     STOP = "stop"
 
 
@@ -58,6 +59,7 @@ class ActionKind(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     RELOAD = "reload"
+    DRAIN = "drain"
     HALT = "halt"  # stop entries, by the supervisor's own decision
     RELEASE = "release"  # take that back
     QUARANTINE = "quarantine"
@@ -70,6 +72,7 @@ class Request(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     RELOAD = "reload"
+    DRAIN = "drain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,9 @@ async def _stop(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str:
     bury(hands, unit, facts, cause, f"stopped, for {action.reason}")
     forget_secrets(hands.site().home, unit.name)
     unit.blocked = ""
+    if unit.wish is Wish.DRAIN and not action.is_remedy and unit.request is None:
+        unit.wish = Wish.STOP
+        hands.save()
     if action.is_remedy:
         now_s = hands.clock.monotonic()
         unit.memory = remember_failure(unit.memory, hands.timing, now_s)
@@ -178,6 +181,11 @@ async def _speak(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str
         (hands.site().home.unit(unit.name) / "user_data" / REARM_FILE).touch()
         await unit.client.post("start")
         said = f"{unit.name} trades again"
+    elif kind is ActionKind.DRAIN:
+        unit.wish = Wish.DRAIN
+        hands.save()
+        await unit.client.post("pause")
+        said = f"{unit.name} enters no trades, and stops once its {unit.api.open_trades} are closed"
     elif kind is ActionKind.HALT:
         said = await _halt(hands, unit, action, cause)
     elif kind is ActionKind.RELEASE:

@@ -42,7 +42,17 @@ def assess(
         findings = climb(unit, timing, now_s=now_s, now_epoch_s=now_epoch_s)
     if unit.is_simulator:
         return _simulator(unit, findings)
-    return _alive(unit, findings, now_s - unit.process.seen_s)
+    verdict = _alive(unit, findings, now_s - unit.process.seen_s)
+    if wish is Wish.DRAIN and verdict.state is BotState.PAUSED:
+        return _draining(unit, verdict)
+    return verdict
+
+
+def _draining(unit: UnitSnapshot, verdict: Verdict) -> Verdict:
+    reason = verdict.reason
+    if verdict.health is Health.HEALTHY:
+        reason = f"is drained: it enters no trades and stops once its {unit.api.open_trades} close"
+    return Verdict(BotState.DRAINING, verdict.health, reason)
 
 
 def _simulator(unit: UnitSnapshot, findings: tuple[Finding, ...]) -> Verdict:

@@ -79,7 +79,7 @@ def stop(home: Path, tell: Callable[[FleetStatus], None] | None = None) -> str:
 
 
 def bot_action(home: Path, bot: str, action: str) -> str:
-    """Have the supervisor start, stop, restart, pause, resume or reload a bot.
+    """Have the supervisor start, stop, restart, pause, resume, drain or reload a bot.
 
     Raises ConfigError when that is impossible now, DependencyError when it failed.
     """

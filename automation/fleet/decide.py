@@ -7,6 +7,7 @@
                                              failed too often, quarantine it
     alive, a rung of its ladder is due       the next remedy (`remedies.plan`)
     alive, an operator asked for something   do that
+    alive, to be drained, no trade is open   stop it
     alive, held for a reason, and it trades  stop its entries; release them once nothing holds it
 
 Pure and without memory, so it can be called as often as one likes: no action on a healthy fleet,
@@ -38,6 +39,7 @@ _BY_REQUEST = {
     Request.PAUSE: ActionKind.PAUSE,
     Request.RESUME: ActionKind.RESUME,
     Request.RELOAD: ActionKind.RELOAD,
+    Request.DRAIN: ActionKind.DRAIN,
 }
 
 
@@ -115,7 +117,7 @@ def _for_unit(
     if unit.is_simulator:
         return _restart_simulator(unit)
     remedy = _hung_in_quarantine(unit) or prescribe(unit, snapshot, timing.limits, now_s)
-    return remedy or _request(wanted, unit) or _hold(wanted, unit)
+    return remedy or _request(wanted, unit) or _drained(wanted, unit) or _hold(wanted, unit)
 
 
 def _stop(wanted: DesiredUnit | None, unit: UnitSnapshot, snapshot: FleetSnapshot) -> Action | None:
@@ -182,6 +184,15 @@ def _request(wanted: DesiredUnit, unit: UnitSnapshot) -> Action | None:
     if unit.api.answered_s is None:
         return None  # not up yet; the request waits
     return Action(_BY_REQUEST[wanted.request], unit.name, f"{wanted.request} was asked for")
+
+
+def _drained(wanted: DesiredUnit, unit: UnitSnapshot) -> Action | None:
+    is_known = unit.api.failing_since_s is None and unit.vitals.seen_s is not None
+    if wanted.wish is not Wish.DRAIN or not is_known or unit.api.trader != "paused":
+        return None
+    if unit.api.open_trades or unit.vitals.trades or unit.vitals.orders:
+        return None
+    return Action(ActionKind.STOP, unit.name, "it is drained, no trade is open any more")
 
 
 def _hold(wanted: DesiredUnit, unit: UnitSnapshot) -> Action | None:

@@ -13,6 +13,8 @@ from automation.core.config import Fleet
 from automation.core.model import RestartMemory, Wish
 from automation.fleet.home import Home, read_json, write_json
 
+_LASTING = (Wish.PAUSE, Wish.DRAIN)
+
 
 def read_wishes(home: Home, fleet: Fleet) -> dict[str, Wish]:
     """Read what is wished of each bot; what nobody wished is what the fleet file says."""
@@ -31,9 +33,9 @@ def write_wishes(home: Home, wishes: Mapping[str, Wish]) -> None:
 
 
 def forget_stops(home: Home) -> None:
-    """Keep the pauses alone."""
+    """Keep what says that a bot enters no trades."""
     written = read_json(home.wishes)
-    write_json(home.wishes, {name: wish for name, wish in written.items() if wish == Wish.PAUSE})
+    write_json(home.wishes, {name: wish for name, wish in written.items() if wish in _LASTING})
 
 
 def read_memory(home: Home, unit: str, now_s: float, cap_s: float) -> RestartMemory:

@@ -204,7 +204,8 @@ class Observer:
             unit.is_halted = False
             home, chronicle = self.hands.site().home, self.hands.chronicle
             custody.lift(home, chronicle, unit, "it was told to trade", actor="freqtrade")
-        if unit.wish is wish or unit.is_halted:
+        is_drained = unit.wish is Wish.DRAIN and wish is Wish.PAUSE
+        if unit.wish is wish or unit.is_halted or is_drained:
             return
         unit.wish = wish
         self.hands.save()

@@ -16,7 +16,14 @@ from automation.fleet.home import Home
 from automation.fleet.memory import pardoned
 from automation.fleet.unit import Unit
 
-ACTIONS = ("start", "stop", "restart", "pause", "resume", "reload")
+ACTIONS = ("start", "stop", "restart", "pause", "resume", "drain", "reload")
+
+
+_LATER = {
+    "pause": (Wish.PAUSE, Request.PAUSE, "it will start paused"),
+    "drain": (Wish.DRAIN, Request.DRAIN, "it will start paused, and stop once no trade is open"),
+    "resume": (Wish.RUN, Request.RESUME, "it will trade when it starts"),
+}
 
 
 class Operator:
@@ -80,7 +87,7 @@ def _impossible(unit: Unit, action: str) -> Refusal | None:
         return Refusal(f"{name} runs already")
     if action == "stop" and unit.wish is Wish.STOP and not lives:
         return Refusal(f"{name} is stopped already")
-    if action in ("restart", "pause", "resume", "reload") and unit.wish is Wish.STOP:
+    if action in ("restart", "pause", "resume", "drain", "reload") and unit.wish is Wish.STOP:
         return Refusal(f"{name} is stopped; start it first with freqfleet bot start {name}")
     if action == "reload" and not lives:
         return Refusal(f"{name} does not run now; it reads its configuration when it starts")
@@ -96,12 +103,9 @@ def _meaning(unit: Unit, action: str) -> tuple[Wish, Request | None, str]:
         return Wish.STOP, None, f"{name} is stopped"
     if action == "restart":
         return unit.wish, Request.RESTART if lives else None, f"{name} starts"
-    if action == "pause":
-        said = f"{name} does not run now; it will start paused"
-        return Wish.PAUSE, Request.PAUSE if lives else None, said
-    if action == "resume":
-        said = f"{name} does not run now; it will trade when it starts"
-        return Wish.RUN, Request.RESUME if lives else None, said
+    if action in _LATER:
+        wish, request, later = _LATER[action]
+        return wish, request if lives else None, f"{name} does not run now; {later}"
     return unit.wish, Request.RELOAD, ""
 
 

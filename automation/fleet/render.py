@@ -71,7 +71,7 @@ def overlay(
     said |= {
         "bot_name": bot.name,
         "dry_run": bot.mode is Mode.DRY_RUN,
-        "initial_state": "paused" if wish is Wish.PAUSE else "running",
+        "initial_state": "paused" if wish in (Wish.PAUSE, Wish.DRAIN) else "running",
         "trading_mode": "futures",
         "margin_mode": site.fleet.exchange.margin_mode,
         "api_server": _api_section(site, bot, access),

@@ -173,3 +173,31 @@ async def test_what_a_strategy_prints_is_no_illness(flight, level):
         told(flight, words, level, times=5)
         await asyncio.sleep(1.0)
         assert fleet.status().healthy
+
+
+async def test_a_drained_bot_stops_once_its_trades_are_closed(flight):
+    put(flight, open_trades=[fake_trade(1)])
+    async with flight.up() as fleet:
+        before = bot_of(await flight.until_healthy(fleet)).pid
+        said = await ask(fleet, "drain")
+        assert "stops once its 1 are closed" in said
+        status = await flight.until(fleet, lambda s: bot_of(s).state is BotState.DRAINING)
+        assert bot_of(status).health is Health.HEALTHY
+        # It stays drained through a crash, and then has no trade left.
+        put(flight, open_trades=[], closed_trades=[fake_trade(1, closed=True)])
+        os.kill(before, signal.SIGKILL)
+        await flight.until(fleet, lambda s: bot_of(s).state is BotState.STOPPED)
+        assert wanted_state(flight) == "paused"
+        await asyncio.sleep(0.5)
+        assert bot_of(fleet.status()).pid is None
+    assert json.loads((flight.home / "wishes.json").read_text()) == {}
+
+
+async def test_a_drained_bot_can_be_resumed(flight):
+    put(flight, open_trades=[fake_trade(1)])
+    async with flight.up() as fleet:
+        await flight.until_healthy(fleet)
+        await ask(fleet, "drain")
+        await flight.until(fleet, lambda s: bot_of(s).state is BotState.DRAINING)
+        await ask(fleet, "resume")
+        await flight.until(fleet, lambda s: bot_of(s).state is BotState.RUNNING)
