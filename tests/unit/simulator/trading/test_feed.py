@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automation.simulator import open_market
+from automation.simulator.faults.shocks import Shock, ShockedMarket
 from automation.simulator.timeframes import timeframe
 from automation.simulator.timeline import Timeline
 from automation.simulator.trading.feed import TapeFeed
@@ -87,3 +88,15 @@ def test_funding_is_found_once(feed, venue):
         at_ms = each.at_ms
     assert found == venue.market.funding(SYMBOL, START + 1, START + 86_400_001).time_ms.tolist()
     assert len(found) == 3
+
+
+def test_changed_market_is_read_anew():
+    market = ShockedMarket(open_market(11))
+    venue = Venue(market, Timeline(Still()))
+    feed = TapeFeed(venue)
+    at_ms = START + 30 * 60_000
+    before = feed.second(SYMBOL, at_ms)
+    market.add(Shock(frozenset(), ((at_ms - 600_000, 1.0), (at_ms - 540_000, 0.8))))
+    venue.renew()
+    assert feed.second(SYMBOL, at_ms).first == pytest.approx(before.first * 0.8, abs=1)
+    assert feed.mark(SYMBOL, at_ms) < before.first * 10**7 * 0.9
