@@ -1,12 +1,15 @@
 """Real connections: addresses, pings, limits and ends."""
 
 import asyncio
+import itertools
 import socket
 import time
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
+from automation.core.clock import to_ms
 from automation.simulator import Simulator
 from automation.simulator.streams.endpoint import parse
 from automation.simulator.streams.rules import StreamRules
@@ -144,3 +147,31 @@ async def test_who_does_not_read_is_disconnected_and_the_others_hear_on(sim, ses
                 times.append(time.monotonic() - started)
             assert len(sim.hub.connections) == 1
             assert times[-1] < 3
+
+
+async def test_time_moved_by_hand_is_told_step_by_step(market, session):
+    at = datetime(2024, 8, 5, 3, tzinfo=UTC)
+    async with Simulator(market, at=at, manual=True) as sim:
+        sim.hub.rules = StreamRules(most_unsent_bytes=200_000)
+        async with session.ws_connect(address(sim, f"/stream?streams={BUSY}")) as websocket:
+            numbers = []
+
+            async def listen():
+                async for message in websocket:
+                    body = message.json()
+                    if body["stream"] == "btcusdt@depth@100ms":
+                        numbers.append((body["data"]["pu"], body["data"]["u"]))
+
+            hearing = asyncio.create_task(listen())
+            async with asyncio.timeout(10):
+                while not sim.hub.connections:  # noqa: ASYNC110 - the hub has no event for it
+                    await asyncio.sleep(0.01)
+            await sim.advance(60)
+            async with asyncio.timeout(10):
+                end_ms = to_ms(at) + 59_000
+                while not numbers or numbers[-1][1] < end_ms:  # noqa: ASYNC110 - on their way
+                    await asyncio.sleep(0.01)
+            hearing.cancel()
+        assert len(numbers) >= 59
+        assert numbers[0][0] == to_ms(at)
+        assert all(last == before for (_, last), (before, _) in itertools.pairwise(numbers))

@@ -2,6 +2,8 @@
 
 import itertools
 
+import asyncio
+
 import pytest
 
 from automation.simulator.book import levels
@@ -171,3 +173,16 @@ def test_unknown_streams_are_silent(stage):
     wire = stage.connect("nope@kline_1m", "btcusdt@kline_7m", "btcusdt@depth7", "0", "x@y@z")
     stage.run(3)
     assert not wire.data
+
+
+async def test_time_moved_by_hand_waits_for_those_who_read(make_stage):
+    stage = make_stage(rules=StreamRules(most_unsent_bytes=1000))
+    wire = stage.connect("btcusdt@trade")
+    wire.unread = 251
+    waiting = asyncio.create_task(stage.hub.drain())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    wire.unread = 250
+    await asyncio.wait_for(waiting, 1)
+    wire.unread = 251
+    await asyncio.wait_for(stage.hub.drain(within_s=0.05), 1)  # but not for ever
