@@ -1,8 +1,7 @@
 """Messages reach those who asked for them, once made, in order, and never wait for the slow."""
 
-import itertools
-
 import asyncio
+import itertools
 
 import pytest
 
