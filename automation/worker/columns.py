@@ -98,7 +98,7 @@ def head_of(columns: Columns, frac: float) -> Columns:
     candle = (
         columns.span_s // max(1, columns.candles) if columns.grid is None else columns.grid.candle_s
     )
-    candles = max(2, int(columns.candles * frac))
+    candles = min(columns.candles, max(2, int(columns.candles * frac)))
     end = columns.start + timedelta(seconds=candle * candles)
     rows = [int((frame["date"] <= end).sum()) for frame in columns.frames.values()]
     grid, tape = columns.grid, columns.tape

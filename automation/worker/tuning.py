@@ -37,6 +37,7 @@ from automation.worker.ticks import kept_ticks
 
 _MESSAGE = 1 << 18
 _CUTS = 4  # truncations a pair
+_LEAST_CANDLES = 100  # to judge anything by
 _SEED = 1
 _SIGNALS = ("enter_", "exit_")
 
@@ -48,6 +49,7 @@ class Bench:
         """Load strategy, candles and losses, and compute the columns; raises ConfigError."""
         with kept_ticks():
             self.prepared = prepare(_job(request))
+        _refuse_short(self.prepared)
         if "protection" in request["spaces"]:
             self.prepared.loaded.backtesting.enable_protections = True
         self.searchable = Searchable(self.prepared, request["spaces"])
@@ -103,6 +105,18 @@ class Bench:
     def _judge(self, parameters: Parameters) -> tuple[tuple[float, ...], dict[str, float]]:
         result = evaluate(self.prepared, parameters)
         return self.losses.of(result), asdict(statistics(result))
+
+
+def _refuse_short(prepared: Prepared) -> None:
+    """Raise ConfigError where start-up candles leave next to nothing of the range."""
+    left = prepared.columns().candles
+    if left < _LEAST_CANDLES:
+        startup = prepared.loaded.backtesting.required_startup
+        raise ConfigError(
+            f"only {left} candles are left to judge by, beside {startup} start-up candles",
+            where=f"{prepared.loaded.job.strategy}, {prepared.loaded.job.timerange}",
+            cure="choose a longer range",
+        )
 
 
 def refuse_lookahead(prepared: Prepared) -> None:
