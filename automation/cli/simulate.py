@@ -64,12 +64,13 @@ def simulate(
         log=log,
     )
 
-    def started(simulator: "Simulator") -> None:
-        err.print(f"serving {len(simulator.market.pairs)} pairs at {simulator.url}")
-        if write_config is not None:
-            err.print(
-                f"wrote {write_config}: add [bold]-c {write_config}[/bold] to freqtrade's command"
-            )
-        err.print("Ctrl-C stops it")
+    asyncio.run(run(request, lambda simulator: _say(simulator, write_config)))
 
-    asyncio.run(run(request, started))
+
+def _say(simulator: "Simulator", write_config: Path | None) -> None:
+    err.print(f"serving {len(simulator.market.pairs)} pairs at {simulator.url}")
+    if write_config is not None:
+        err.print(
+            f"wrote {write_config}: add [bold]-c {write_config}[/bold] to freqtrade's command"
+        )
+    err.print("Ctrl-C stops it")

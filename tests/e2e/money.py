@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 
 ONE = 10**8
+OPERATOR = "operator-"  # how ids of corrections begin that a person made by hand
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Statement:
     told: int | None = None  # the wallet as the exchange told it last
     orders: dict = field(default_factory=dict)  # id: symbol, side, steps filled, notional
     lost: set = field(default_factory=set)  # ids of orders whose answers were lost
+    corrections: set = field(default_factory=set)  # ids of the operator's own orders
     triggered: dict = field(default_factory=dict)  # id of a conditional order: what it became
 
     @property
@@ -54,6 +56,8 @@ def read_log(path: Path) -> tuple[dict[str, Statement], list]:
                 if lost_by == event["account"]:
                     accounts[lost_by].lost.add(event["order_id"])
                 lost_by = None
+                if event["client_id"].startswith(OPERATOR):
+                    accounts[event["account"]].corrections.add(event["order_id"])
     return dict(accounts), faults
 
 
@@ -103,7 +107,7 @@ def differences(statement: Statement, database: Path, steps: dict[str, float]) -
         amount = filled_steps * steps[symbol]
         price = notional / ONE / amount
         if order not in known:
-            if order not in statement.lost:
+            if order not in statement.lost | statement.corrections:
                 found.append(f"{order} {side} {amount:g} {symbol} is unknown to the bot")
             continue
         _, bot_side, filled, average = known[order]
