@@ -50,26 +50,31 @@ class Rest:
     def reply(self, method: str, target: str, address: str, key: str = "", body: str = "") -> Reply:
         """Answer one request; `target` is the path with its query, `key` the API key sent along."""
         path, _, query = target.partition("?")
+        now_ms = self._venue.timeline.now_ms()
         try:
-            self._weights.check(address, self._venue.timeline.now_ms())
+            self._weights.check(address, now_ms)
             endpoint = self._endpoints.get((method, path))
             if endpoint is not None:
                 answer = endpoint(self._venue, _parameters(query))
-                return Reply(200, answer.body, self._headers(address, answer.weight))
+                return Reply(200, answer.body, self._headers(address, answer.weight, now_ms))
             signed = self.desk.answer(method, path, query, body, key) if self.desk else None
             if signed is None:
                 return _error(404, -5000, f"Path {path}, Method {method} is invalid", {})
-            return Reply(200, signed.body, self._headers(address, signed.weight) | signed.headers)
+            return Reply(
+                200, signed.body, self._headers(address, signed.weight, now_ms) | signed.headers
+            )
         except TooMuch as error:
             waiting = {"Retry-After": str(error.retry_after_s)}
             return _error(error.status, error.code, error.message, waiting)
         except RequestError as error:
-            return _error(error.status, error.code, error.message, self._headers(address, 1))
+            return _error(
+                error.status, error.code, error.message, self._headers(address, 1, now_ms)
+            )
         except ConfigError as error:  # data that turns out to be damaged when it is first read
-            return _error(500, -1000, str(error), self._headers(address, 1))
+            return _error(500, -1000, str(error), self._headers(address, 1, now_ms))
 
-    def _headers(self, address: str, weight: int) -> dict[str, str]:
-        used = self._weights.add(address, weight, self._venue.timeline.now_ms())
+    def _headers(self, address: str, weight: int, now_ms: int) -> dict[str, str]:
+        used = self._weights.add(address, weight, now_ms)
         return {"X-MBX-USED-WEIGHT-1M": str(used)}
 
 

@@ -57,7 +57,7 @@ def set_leverage(desk: "Desk", account: Account, query: Parameters) -> Any:
     contract, leverage = desk.contract(query), query.whole("leverage")
     if leverage is None:
         missing("leverage")
-    desk.exchange.set_leverage(account.name, contract.symbol, leverage, desk.now_ms)
+    desk.exchange.set_leverage(account.name, contract.symbol, leverage, desk.asked_ms)
     most = contract.ladder.most_notional(leverage) // ONE
     return {"leverage": leverage, "maxNotionalValue": str(most), "symbol": contract.symbol}
 
@@ -69,7 +69,7 @@ def set_margin_type(desk: "Desk", account: Account, query: Parameters) -> Any:
     message = "Data sent for parameter 'marginType' is not valid."
     word = choice(query, "marginType", words, -1130, message)
     kind = "isolated" if word == "ISOLATED" else "cross"
-    desk.exchange.set_margin_type(account.name, contract.symbol, kind, desk.now_ms)  # type: ignore[arg-type]
+    desk.exchange.set_margin_type(account.name, contract.symbol, kind, desk.asked_ms)  # type: ignore[arg-type]
     return _OK
 
 
@@ -83,7 +83,7 @@ def change_margin(desk: "Desk", account: Account, query: Parameters) -> Any:
         refuse(-4056, "Amount must be positive.") if kind is None else refuse(
             -1130, "Data sent for parameter 'type' is not valid."
         )
-    desk.exchange.change_margin(account.name, contract.symbol, amount, kind or 1, desk.now_ms)
+    desk.exchange.change_margin(account.name, contract.symbol, amount, kind or 1, desk.asked_ms)
     message = "Successfully modify position margin."
     return {"amount": amount / ONE, "code": 200, "msg": message, "type": kind}
 
@@ -97,7 +97,7 @@ def list_margin_changes(desk: "Desk", account: Account, query: Parameters) -> An
         for each in account.margin_changes
         if each.symbol == contract.symbol
         and kind in {None, each.kind}
-        and (start or 0) <= each.at_ms <= (end or desk.now_ms)
+        and (start or 0) <= each.at_ms <= (end or desk.asked_ms)
     ]
     return [forms.margin_change(each) for each in rows[-limit:]]
 
@@ -175,7 +175,7 @@ def list_income(desk: "Desk", account: Account, query: Parameters) -> Any:
         for each in account.incomes
         if symbol in {None, each.symbol}
         and kind in {None, each.kind}
-        and (start or 0) <= each.at_ms <= (desk.now_ms if end is None else end)
+        and (start or 0) <= each.at_ms <= (desk.asked_ms if end is None else end)
     ]
     first = (page - 1) * limit
     chosen = rows[first : first + limit] if start is not None or page > 1 else rows[-limit:]

@@ -30,20 +30,20 @@ def place(desk: "Desk", account: Account, query: Parameters) -> Any:
         missing("triggerprice")
     name = client_id(query, "clientAlgoId")
     request = replace(request, trigger_price=trigger, client_id=name)
-    algo = desk.exchange.place_algo(account.name, request, desk.now_ms)
+    algo = desk.exchange.place_algo(account.name, request, desk.asked_ms)
     return forms.placed_algo_order(contract, algo)
 
 
 def cancel(desk: "Desk", account: Account, query: Parameters) -> Any:
     """Answer DELETE algoOrder."""
     number, name = ids(query, "algoId", "clientAlgoId")
-    algo = desk.exchange.cancel_algo(account.name, desk.now_ms, algo_id=number, client_id=name)
+    algo = desk.exchange.cancel_algo(account.name, desk.asked_ms, algo_id=number, client_id=name)
     return forms.algo_order(desk.exchange.contracts[algo.request.symbol], algo)
 
 
 def cancel_all(desk: "Desk", account: Account, query: Parameters) -> Any:
     """Answer DELETE algoOpenOrders."""
-    desk.exchange.cancel_all_algo(account.name, desk.contract(query).symbol, desk.now_ms)
+    desk.exchange.cancel_all_algo(account.name, desk.contract(query).symbol, desk.asked_ms)
     return _DONE
 
 

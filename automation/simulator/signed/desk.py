@@ -88,6 +88,8 @@ class Desk:
         self.listen_keys = ListenKeys(venue.timeline.now_ms)
         self._orders = OrderLimit(self.limits)
         self._headers: dict[str, str] = {}
+        self.asked_ms = self.exchange.now_ms
+        """The instant at which the request arrived that is being answered."""
 
     def start(self) -> None:
         """Carry the exchange on ten times a second from now on."""
@@ -132,7 +134,7 @@ class Desk:
 
     @property
     def now_ms(self) -> int:
-        """The served time."""
+        """The served time of this very moment; within a request `asked_ms` is meant."""
         return self.venue.timeline.now_ms()
 
     def contract(self, query: Parameters) -> Contract:
@@ -143,11 +145,11 @@ class Desk:
 
     def count_orders(self, account: Account, orders: int) -> None:
         """Count new orders; -1015 above the limit."""
-        self._headers = self._orders.add(account.name, orders, self.now_ms)
+        self._headers = self._orders.add(account.name, orders, self.asked_ms)
 
     def answer(self, method: str, path: str, query: str, body: str, key: str) -> Answer | None:
         """Answer a request; None where the path is not one of these. `RequestError` for refusals."""
-        self._headers = {}
+        self._headers, self.asked_ms = {}, self.now_ms
         if path == "/fapi/v1/listenKey":
             return self._listen(method, key)
         endpoint = ENDPOINTS.get((method, path))
@@ -163,7 +165,7 @@ class Desk:
         if endpoint.weight_without_symbol and parameters.text("symbol") is None:
             weight = endpoint.weight_without_symbol
         try:
-            self.exchange.advance(self.now_ms)
+            self.exchange.advance(self.asked_ms)
             found = endpoint.answer(self, account, parameters)
         except Rejected as refusal:
             refuse(refusal.code, refusal.message)

@@ -41,7 +41,7 @@ def place(desk: "Desk", account: Account, query: Parameters) -> Any:
     response = query.text("newOrderRespType") or "ACK"
     if response not in _RESPONSES:
         refuse(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
-    order = desk.exchange.place(account.name, request, desk.now_ms)
+    order = desk.exchange.place(account.name, request, desk.asked_ms)
     return forms.answered_order(contract, order, is_new=response == "ACK")
 
 
@@ -84,7 +84,7 @@ def amend(desk: "Desk", account: Account, query: Parameters) -> Any:
         contract.symbol,
         wanted,
         quantity,
-        desk.now_ms,
+        desk.asked_ms,
         order_id=order_id,
         client_id=name,
     )
@@ -96,14 +96,14 @@ def cancel(desk: "Desk", account: Account, query: Parameters) -> Any:
     contract = desk.contract(query)
     order_id, name = ids(query, "orderId", "origClientOrderId")
     order = desk.exchange.cancel(
-        account.name, contract.symbol, desk.now_ms, order_id=order_id, client_id=name
+        account.name, contract.symbol, desk.asked_ms, order_id=order_id, client_id=name
     )
     return forms.answered_order(contract, order)
 
 
 def cancel_all(desk: "Desk", account: Account, query: Parameters) -> Any:
     """Answer DELETE allOpenOrders."""
-    desk.exchange.cancel_all(account.name, desk.contract(query).symbol, desk.now_ms)
+    desk.exchange.cancel_all(account.name, desk.contract(query).symbol, desk.asked_ms)
     return _DONE
 
 
@@ -112,7 +112,7 @@ def countdown(desk: "Desk", account: Account, query: Parameters) -> Any:
     contract, after_ms = desk.contract(query), query.whole("countdownTime")
     if after_ms is None:
         missing("countdownTime")
-    desk.exchange.countdown(account.name, contract.symbol, after_ms, desk.now_ms)
+    desk.exchange.countdown(account.name, contract.symbol, after_ms, desk.asked_ms)
     return {"symbol": contract.symbol, "countdownTime": str(after_ms)}
 
 
@@ -204,7 +204,7 @@ def span(desk: "Desk", query: Parameters) -> tuple[int, int]:
     if start is not None and end is not None and end - start > _WEEK_MS:
         refuse(-4165, "Invalid time interval. Maximum time interval is 7 days.")
     if start is None:
-        last = desk.now_ms if end is None else end
+        last = desk.asked_ms if end is None else end
         return last - _WEEK_MS, last
     return start, start + _WEEK_MS if end is None else end
 
