@@ -46,7 +46,7 @@ def with_candle(
         if answer.get("last_analyzed_ts"):
             analyzed[pair] = float(answer["last_analyzed_ts"])
         columns = answer.get("all_columns")
-        has_signals = columns is None or bool(_SIGNALS & set(columns))
+        has_signals = not columns or bool(_SIGNALS & set(columns))
         lacking = "" if has_signals and lacking == pair else lacking if has_signals else pair
     return replace(
         vitals,
@@ -77,7 +77,7 @@ def _open_orders(trade: Mapping[str, Any]) -> list[OpenOrder]:
         OpenOrder(
             trade_id=int(trade["trade_id"]),
             pair=str(trade["pair"]),
-            is_entry=bool(order.get("ft_is_entry")),
+            is_entry=order["ft_order_side"] == ("sell" if trade.get("is_short") else "buy"),
             placed_epoch_s=float(order.get("order_timestamp") or trade["open_timestamp"]) / 1000,
         )
         for order in trade.get("orders") or ()
