@@ -19,7 +19,7 @@ import orjson
 import psutil
 
 from automation.core.config import Bot, Venue
-from automation.core.errors import ConfigError
+from automation.core.errors import ConfigError, DependencyError
 from automation.core.secrets import resolve
 from automation.fleet.credentials import read_access
 from automation.fleet.identity import is_alive
@@ -75,6 +75,7 @@ def doctor(site: Site, exchange_time_url: str = EXCHANGE_TIME_URL) -> list[Check
         lambda: _weight(site),
         lambda: _environment(site),
         lambda: _limits(site),
+        lambda: _docker(site),
     )
     return [found for check in checks for found in check()]
 
@@ -248,6 +249,27 @@ def _environment(site: Site) -> Iterator[Check]:
 
 def _limits(site: Site) -> Iterator[Check]:
     for bot in site.fleet.bots:
-        if bot.resources.memory_mb or bot.resources.cpus:
+        is_limited = bot.resources.memory_mb or bot.resources.cpus
+        if is_limited and bot.runner == "process":
             sentence = f"memory_mb and cpus of {bot.name} are not enforced on a plain process"
             yield Check("limits", Grade.WARNING, sentence)
+
+
+def _docker(site: Site) -> Iterator[Check]:
+    """Look for the engine and the image of contained bots; nothing where there are none."""
+    if all(bot.runner != "docker" for bot in site.fleet.bots):
+        return
+    from automation.fleet.containers.engine import Engine  # noqa: PLC0415  only where needed
+
+    engine, image = Engine(site.fleet.docker.engine), site.fleet.docker.image
+    try:
+        version = engine.ping()
+        if engine.has_image(image):
+            yield Check("docker", Grade.GOOD, f"engine {version} has the image {image}")
+        else:
+            said = f"there is no image {image}; run docker pull {image}, or build it"
+            yield Check("docker", Grade.BAD, said)
+    except DependencyError as error:
+        yield Check("docker", Grade.BAD, f"{error}; start it, or set docker.engine")
+    finally:
+        engine.close()

@@ -126,6 +126,15 @@ class Engine:
             finally:
                 client.close()
 
+    def has_image(self, name: str) -> bool:
+        """Tell whether the engine has an image."""
+        with _sentences(f"image {name}"):
+            try:
+                self._docker().api.inspect_image(name)
+            except NotFound:
+                return False
+            return True
+
     def ping(self) -> str:
         """Tell the engine's version; TransientError when it does not answer."""
         with _sentences("version"):

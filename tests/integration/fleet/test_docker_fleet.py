@@ -14,6 +14,9 @@ from automation.core.errors import TransientError
 from automation.core.model import BotState, Health
 from automation.fleet.commands import status, stop
 from automation.fleet.containers.engine import Engine
+from automation.fleet.doctor import Grade, doctor
+from automation.fleet.home import Home
+from automation.fleet.site import Site
 from tests.contract.docker_engine import BORROWED, IMAGE
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -123,3 +126,21 @@ async def test_without_an_engine_nothing_is_begun(flight, contained, tmp_path):
     with pytest.raises(TransientError, match="the Docker Engine does not answer"):
         await supervisor.run(handle_signals=False)
     assert flight.processes() == []
+
+
+def test_doctor_looks_for_engine_and_image(flight, contained, tmp_path):
+    def said(fleet):
+        site = Site(fleet, Home(flight.home), flight.root, flight.python)
+        (check,) = [c for c in doctor(site, "http://127.0.0.1:9/time") if c.name == "docker"]
+        return check
+
+    good = contained()
+    assert said(good).grade is Grade.GOOD
+    missing = good.docker.model_copy(update={"image": "nobody/has:this"})
+    check = said(good.model_copy(update={"docker": missing}))
+    assert (check.grade, "nobody/has:this" in check.sentence) == (Grade.BAD, True)
+    check = said(contained(engine=f"unix://{tmp_path}/no.sock"))
+    assert check.grade is Grade.BAD
+    assert "does not answer" in check.sentence
+    site = Site(contained(runner="process"), Home(flight.home), flight.root, flight.python)
+    assert "docker" not in {c.name for c in doctor(site, "http://127.0.0.1:9/time")}
