@@ -55,6 +55,8 @@ async def serve(hub: Hub, request: web.BaseRequest) -> web.StreamResponse:
         await _hear(hub, socket, connection)
     except RequestRefused as refused:
         await socket.close(code=1008, message=refused.message.encode())
+    except ConnectionError:  # the client left while it was being answered
+        pass
     finally:
         life.cancel()
         hub.disconnect(connection)
@@ -89,4 +91,7 @@ async def _keep(hub: Hub, socket: web.WebSocketResponse, connection: Connection)
         if loop.time() - connection.ponged_s > rules.pong_within_s:
             connection.cut()
             return
-        await socket.ping(str(hub.now_ms()).encode())
+        try:
+            await socket.ping(str(hub.now_ms()).encode())
+        except ConnectionError:  # the client has left
+            return

@@ -74,6 +74,7 @@ async def test_tickers_bids_asks_and_mark_prices(api):
     assert {PAIR, OTHER} <= set(await soon(api.watch_tickers()))
     touch = (await soon(api.watch_bids_asks([PAIR])))[PAIR]
     assert 0 < touch["ask"] - touch["bid"] < touch["ask"] * 0.005
+    assert await soon(api.watch_bids_asks())
     mark = await soon(api.watch_mark_price(PAIR))
     assert abs(mark["markPrice"] / touch["bid"] - 1) < 0.01
     assert set(await soon(api.watch_mark_prices())) >= {PAIR, OTHER}

@@ -1,6 +1,7 @@
 """Real connections: addresses, pings, limits and ends."""
 
 import asyncio
+import gc
 import itertools
 import socket
 import time
@@ -93,6 +94,19 @@ async def test_a_silent_client_is_cut_off(sim, session):
     async with session.ws_connect(address(sim, "/ws"), autoping=False) as websocket:
         await end_of(websocket)
     assert not sim.hub.connections
+
+
+async def test_clients_that_vanish_are_forgotten_without_a_sound(sim, session, caplog):
+    sim.hub.rules = StreamRules(ping_every_s=0.001)
+    for _ in range(20):
+        websocket = await session.ws_connect(address(sim, "/ws/btcusdt@depth5@100ms"))
+        await websocket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
+        websocket._conn.transport.abort()
+    async with asyncio.timeout(5):
+        while sim.hub.connections:  # noqa: ASYNC110 - the hub has no event for it
+            await asyncio.sleep(0.01)
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_a_connection_ends_after_its_day(sim, session):
