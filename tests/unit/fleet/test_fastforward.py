@@ -2,6 +2,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from automation.core.config import Fleet
 from automation.core.errors import ConfigError, DependencyError
@@ -162,3 +164,11 @@ async def test_slow_answers_of_the_simulator_count_like_late_bots(fast):
         fast.watch([unit])
     await fast._turning
     assert 10 <= fast.tempo.speed < 20
+
+
+@given(st.floats(1.7e9, 1.8e9))
+def test_a_new_line_is_written_just_before_the_second_from_which_on_it_is_read(real_s):
+    wait_s, turn_s = faketime.wait_for_turn_s(real_s)
+    assert 0 <= wait_s < 1.001
+    assert turn_s == int(turn_s)
+    assert 0.14 < turn_s - (real_s + wait_s) < 0.16
