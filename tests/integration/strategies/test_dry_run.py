@@ -71,13 +71,18 @@ SIZINGS = "select cd_value from trade_custom_data where cd_key = 'sizing'"
 STOPS = "select ft_trade_id, cd_value from trade_custom_data where cd_key = 'stop_dist_frac'"
 
 
+def stops_are_set(folder):
+    """Tell whether Freqtrade has moved every trade from its static stop to the strategy's own."""
+    return all(abs(row[3] / row[2] - 1.0) < 0.06 for row in rows_of(folder, TRADES))
+
+
 @pytest.mark.timeout(600)
 def test_the_stop_is_kept_over_a_restart(root, data_dir, tmp_path):
     with serving(open_market(data_dir, PAIRS), at=AT) as sim:
         overlay = tmp_path / "simulator.json"
         overlay.write_text(json.dumps(freqtrade_overlay(sim.url, PAIRS)))
         with bot(root, tmp_path, overlay):
-            wait_for(lambda: len(rows_of(tmp_path, STOPS)) == 3)
+            wait_for(lambda: len(rows_of(tmp_path, STOPS)) == 3 and stops_are_set(tmp_path))
         stops = {key: float(value) for key, value in rows_of(tmp_path, STOPS)}
         for (told,) in rows_of(tmp_path, SIZINGS):
             sizing = json.loads(told)

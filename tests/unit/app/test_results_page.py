@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from automation.app.results import MARKS, _replaced
-from automation.app.results_page import Curve, Row, page_part, plot
+from automation.app.results_page import (
+    Curve,
+    Row,
+    edge_of_record,
+    edge_part,
+    page_part,
+    plot,
+    profile_part,
+)
 
 DAY_MS = 86_400_000
 RECORD = {
@@ -56,3 +64,20 @@ def test_the_plot_is_svg_with_a_line_a_curve():
     curve = Curve.of_record("S", RECORD)
     drawn = ET.fromstring(plot({"in": [curve, curve], "out": [curve]}))
     assert sum(node.tag.endswith("polyline") for node in drawn.iter()) == 3
+
+
+def test_the_edge_is_in_r():
+    # 500 of notional at a stop of 1.88 % and 0.12 % of costs risk 10: +10 R and −11 R
+    trades = [{**trade, "stop_dist_frac": 0.0188} for trade in RECORD["trades"]]
+    record = {**RECORD, "trades": trades}
+    edge = edge_of_record(record, "2025-07-01")
+    assert edge is not None
+    assert edge.payoff == pytest.approx(10 / 11)
+    assert (edge.win_frac, edge.trades, edge.since) == (0.5, 2, "2025-07-01")
+    assert edge_part(record, "2025-07-01").startswith("Edge out of sample, in R: 50.0% of 2 trades")
+    assert "none" in edge_part({**RECORD, "trades": trades[:1]}, "2025-07-01")
+
+
+def test_every_profile_has_a_row():
+    part = profile_part([("in sample", "aggressive", Row.of_record("S", RECORD))])
+    assert part.splitlines()[-1].startswith("| in sample | aggressive | 2 | -1.0% | 10.0% |")
