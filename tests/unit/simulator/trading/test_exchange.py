@@ -200,6 +200,7 @@ def test_gap_beyond_the_margin_is_the_insurance_fund_s(table):
     before = alice.wallet
     table.go(BTC // 2)
     assert alice.wallet == before - iw
+    assert table.position("alice").isolated_wallet == alice.isolated_total == 0
     assert table.exchange.floor.funds.insurance < 1_000_000 * ONE
     table.check_money()
 
@@ -334,3 +335,23 @@ def test_amended_order_needs_only_what_it_adds(table):
         == -2019
     )
     assert order.quantity == 6_000
+
+
+def test_funding_beyond_the_margin_comes_from_the_free_wallet(table):
+    table.exchange.set_margin_type("alice", "BTCUSDT", "isolated", table.now_ms)
+    table.order("alice", "BUY", 100)
+    alice = table.exchange.accounts["alice"]
+    before, due = alice.wallet, (table.now_ms // 1000 + 1) * 1000
+    table.market.fundings.append(Settlement("BTCUSDT", due, 10_000_000, BTC * 10**7))
+    table.wait(due - table.now_ms)
+    assert alice.wallet == before - 300 * ONE
+    assert table.position("alice").isolated_wallet == 0
+    table.check_money()
+
+
+def test_reduce_only_orders_end_with_the_position(table):
+    table.order("alice", "BUY", 10)
+    order = table.order("alice", "SELL", 10, BTC + 500, reduce_only=True)
+    table.order("alice", "SELL", 10, reduce_only=True)
+    assert order.status == "EXPIRED"
+    assert table.position("alice").reducing == 0

@@ -106,7 +106,17 @@ def judged(root: Path, folder: Path) -> int:
     """Run the tests beside this one against the program in `folder`."""
     here = Path(__file__).parent
     files = [here / "test_exchange.py", here / "test_money.py"]
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "--timeout=60",
+    ]
     done = subprocess.run(
         [*command, "--hypothesis-seed=1", *map(str, files)],
         cwd=root,
