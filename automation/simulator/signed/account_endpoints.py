@@ -7,7 +7,7 @@ and HTTP. Called by `desk`.
 from typing import TYPE_CHECKING, Any
 
 from automation.simulator.parameters import Parameters, missing, refuse
-from automation.simulator.signed import forms
+from automation.simulator.signed import account_forms, forms
 from automation.simulator.signed.asking import choice, flag, number
 from automation.simulator.signed.order_endpoints import span
 from automation.simulator.trading.accounts import Account, Position
@@ -21,24 +21,24 @@ _OK = {"code": 200, "msg": "success"}
 
 def account_v3(desk: "Desk", account: Account, _: Parameters) -> Any:
     """Answer GET v3 account."""
-    return forms.account_v3(forms.Totals(desk.exchange, account))
+    return account_forms.account_v3(account_forms.Totals(desk.exchange, account))
 
 
 def account_v2(desk: "Desk", account: Account, _: Parameters) -> Any:
     """Answer GET v2 account."""
-    return forms.account_v2(desk.exchange, forms.Totals(desk.exchange, account))
+    return account_forms.account_v2(desk.exchange, account_forms.Totals(desk.exchange, account))
 
 
 def balance(desk: "Desk", account: Account, _: Parameters) -> Any:
     """Answer GET balance (v2 and v3)."""
-    return [forms.balance(forms.Totals(desk.exchange, account))]
+    return [account_forms.balance(account_forms.Totals(desk.exchange, account))]
 
 
 def position_risk_v3(desk: "Desk", account: Account, query: Parameters) -> Any:
     """Answer GET v3 positionRisk: only symbols that are held or ordered."""
     symbol = desk.contract(query).symbol if query.text("symbol") else None
     return [
-        forms.position_risk(forms.Figures(desk.exchange, account, position), 3)
+        account_forms.position_risk(account_forms.Figures(desk.exchange, account, position), 3)
         for name, position in sorted(account.active.items())
         if symbol in {None, name}
     ]
@@ -49,7 +49,10 @@ def position_risk_v2(desk: "Desk", account: Account, query: Parameters) -> Any:
     symbols = [desk.contract(query).symbol] if query.text("symbol") else desk.exchange.contracts
     known = account.positions
     rows = [known.get(symbol) or Position(symbol) for symbol in symbols]
-    return [forms.position_risk(forms.Figures(desk.exchange, account, row), 2) for row in rows]
+    return [
+        account_forms.position_risk(account_forms.Figures(desk.exchange, account, row), 2)
+        for row in rows
+    ]
 
 
 def set_leverage(desk: "Desk", account: Account, query: Parameters) -> Any:
@@ -131,13 +134,13 @@ def set_asset_mode(desk: "Desk", account: Account, query: Parameters) -> Any:  #
 def brackets(desk: "Desk", account: Account, query: Parameters) -> Any:  # noqa: ARG001
     """Answer GET leverageBracket, of one symbol or all."""
     if query.text("symbol"):
-        return [forms.brackets(desk.contract(query))]
-    return [forms.brackets(each) for each in desk.exchange.contracts.values()]
+        return [account_forms.brackets(desk.contract(query))]
+    return [account_forms.brackets(each) for each in desk.exchange.contracts.values()]
 
 
 def commission(desk: "Desk", account: Account, query: Parameters) -> Any:
     """Answer GET commissionRate."""
-    return forms.commission(desk.contract(query).symbol, account)
+    return account_forms.commission(desk.contract(query).symbol, account)
 
 
 def account_config(desk: "Desk", account: Account, _: Parameters) -> Any:  # noqa: ARG001
@@ -158,7 +161,7 @@ def symbol_config(desk: "Desk", account: Account, query: Parameters) -> Any:
     """Answer GET symbolConfig, of one symbol or all."""
     symbols = [desk.contract(query).symbol] if query.text("symbol") else desk.exchange.contracts
     return [
-        forms.symbol_config(
+        account_forms.symbol_config(
             desk.exchange.contracts[each], account.positions.get(each) or Position(each)
         )
         for each in symbols
