@@ -97,7 +97,9 @@ def _is_being_closed(trade: OpenTrade, view: View) -> bool:
 
 def _late_after_s(view: View) -> float:
     timing, candle_s = view.timing, view.unit.api.timeframe_s
-    return timing.candles_late * candle_s + timing.candle_grace_s if candle_s else 0.0
+    # One pair is asked for at each look: what is known of the others is as old as a whole round.
+    round_s = timing.poll_s * len(view.unit.vitals.candles)
+    return timing.candles_late * candle_s + timing.candle_grace_s + round_s if candle_s else 0.0
 
 
 def _ago(age_s: float) -> str:

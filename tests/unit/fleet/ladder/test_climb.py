@@ -40,7 +40,7 @@ def test_a_healthy_bot_stands_on_every_rung():
     assert all(finding.evidence for finding in look().values())
 
 
-LATE_S = 3 * 300 + TIMING.candle_grace_s + 1
+LATE_S = 3 * 300 + TIMING.candle_grace_s + TIMING.poll_s * len(PAIRS) + 1
 TROUBLE = [
     (Rung.API, {"api": replace(API, answered_s=NOW_S - 12, failing_since_s=NOW_S - 9)}, "degraded"),
     (Rung.API, {"api": replace(API, answered_s=NOW_S - 60, failing_since_s=NOW_S - 9)}, "due"),
@@ -130,6 +130,17 @@ FINE = [
 @pytest.mark.parametrize(("rung", "known"), FINE)
 def test_what_does_not(rung, known):
     assert look(**known)[rung].health is Health.HEALTHY
+
+
+def test_many_pairs_are_given_the_time_of_a_round():
+    pairs = [f"{number}/USDT:USDT" for number in range(60)]
+    api = replace(API, timeframe_s=60)
+    # Each was seen up to a round ago, with a candle that was fresh then.
+    ages = [number * TIMING.poll_s + 60 for number in range(60)]
+    seen = tuple((pair, EPOCH_S - age) for pair, age in zip(pairs, ages, strict=True))
+    vitals = replace(WELL, candles=seen, analyzed=seen)
+    assert look(vitals, api)[Rung.CANDLES].health is Health.HEALTHY
+    assert look(vitals, api)[Rung.SIGNALS].health is Health.HEALTHY
 
 
 @pytest.mark.parametrize(
