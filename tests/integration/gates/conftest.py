@@ -110,13 +110,13 @@ def repository(tmp_path) -> Repository:
 
 @pytest.fixture
 def gate(repository, bundle, gate_home, tmp_path):
-    """Run `freqfleet gate run --json` in the repository: its exit code and its document."""
+    """Run `freqfleet gate run --json` in the repository, `within` another program: its document."""
 
-    def run(*arguments, cache: Path | None = None, code: int | None = None):
+    def run(*arguments, cache: Path | None = None, code: int | None = None, within=()):
         kept = cache or tmp_path / "cache"
         words = ("gate", "run", "--bundle", bundle, "--cache", kept, "--json", *arguments)
         done = subprocess.run(
-            [sys.executable, "-m", "automation", *map(str, words)],
+            [*within, sys.executable, "-m", "automation", *map(str, words)],
             cwd=repository.root,
             env={**os.environ, "FREQFLEET_HOME": str(gate_home)},
             capture_output=True,

@@ -1,8 +1,19 @@
 """The whole gate with real Freqtrade: what passes, what fails, and that it says why."""
 
 import json
+import shutil
+import subprocess
 
 import pytest
+
+# A network namespace of its own with nothing in it but the loopback.
+ALONE = ("unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+
+
+def can_be_alone() -> bool:
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        return False
+    return subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode == 0
 
 
 def verdicts(document) -> dict[str, str]:
@@ -38,3 +49,12 @@ def test_pass_change_and_cache(gate, repository, checks, tmp_path):
 
     again = gate()
     assert again == changed
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not can_be_alone(), reason="network namespaces are not permitted here")
+def test_without_any_network(gate, repository):
+    """Backtests in an empty namespace; the analyses are the same program with the same exchange."""
+    config = (repository.root / "gate.yaml").read_text().replace("windows: 2", "windows: 1")
+    repository.write("gate.yaml", config + "without: [look-ahead, recursive, truncation]\n")
+    assert gate("--all", "--no-base", code=0, within=ALONE)["passed"]
