@@ -55,10 +55,10 @@ class _Reel:
         return Depth(symbol, at_ms, bids, asks)
 
     def second(self, symbol: str, at_ms: int) -> Second:
-        raise NotImplementedError
+        raise AssertionError(f"{symbol} at {at_ms}: what happened comes as an input")
 
     def mark(self, symbol: str, at_ms: int) -> int:
-        raise NotImplementedError
+        raise AssertionError(f"{symbol} at {at_ms}: what happened comes as an input")
 
     def next_hit(self, symbol: str, from_ms: int, to_ms: int, bounds: Bounds) -> int | None:  # noqa: ARG002
         return None
