@@ -117,7 +117,10 @@ def check_trades(result, limits):
 
 
 def marked_equity(result, candles):
-    """Return the account's worth at each opening, open trades at the close before it and less fees."""
+    """Return the account's worth at each opening: open trades at the close before it, less fees.
+
+    The funding of a trade is spread evenly over its time; else it would fall on the day it closes.
+    """
     dates = max((frame["date"] for frame in candles.values()), key=len)
     grid = pd.DatetimeIndex(dates)[pd.DatetimeIndex(dates) >= pd.Timestamp(result.start, tz="UTC")]
     seconds = grid.as_unit("s").asi8
@@ -135,7 +138,8 @@ def marked_equity(result, candles):
         mark, amount = closes[trade["pair"]][held], trade["amount"]
         side = -1.0 if trade["is_short"] else 1.0
         fees = trade["fee_open"] * amount * (trade["open_rate"] + mark)
-        equity[held] += side * amount * (mark - trade["open_rate"]) - fees
+        funding = trade["funding_fees"] * np.linspace(0.0, 1.0, len(mark), endpoint=False)
+        equity[held] += side * amount * (mark - trade["open_rate"]) - fees + funding
         equity[closed:] += trade["profit_abs"]
     return pd.Series(result.start_balance + equity, index=grid)
 
@@ -196,6 +200,7 @@ def file_equity(result, data_dir, timeframe):
         side = -1.0 if trade["is_short"] else 1.0
         held = (grid > opened) & (grid < closed)
         fees = trade["fee_open"] * trade["amount"] * (trade["open_rate"] + close[held])
-        equity[held] += side * trade["amount"] * (close[held] - trade["open_rate"]) - fees
+        funding = (trade["funding_fees"] or 0.0) * np.linspace(0.0, 1.0, held.sum(), endpoint=False)
+        equity[held] += side * trade["amount"] * (close[held] - trade["open_rate"]) - fees + funding
         equity[grid >= closed] += trade["profit_abs"]
     return equity
