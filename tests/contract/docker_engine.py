@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from automation.core.errors import DependencyError
+from automation.core.processes import dies_with_parent
 from automation.core.seams import Mount
 from automation.fleet.containers.engine import Engine
 
@@ -46,7 +47,13 @@ def docker_address() -> str:
         "--iptables=false", "--ip6tables=false", "--log-level=error",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
-        engine = subprocess.Popen(command, stdout=log, stderr=log)
+        # However the tests end, no engine outlives them.
+        engine = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            preexec_fn=dies_with_parent(),  # noqa: PLW1509  two words to the kernel
+        )
     address = f"unix://{place}"
     try:
         until_it_answers(engine, address, folder / "log")
