@@ -154,7 +154,7 @@ def main(request_file: str, control_fd: str, *slot_fds: str) -> None:
         if request["tests"]:
             _tell(control, {"stage": "testing whether the strategy looks ahead"})
             refuse_lookahead(bench.prepared)
-        if not any(cache_folder().glob("*")):
+        if not any(cache_folder().rglob("loop.run-*.nbc")):
             _tell(control, {"stage": "compiling the engine, once: up to half a minute"})
         facts = bench.facts()
     except ConfigError as error:
