@@ -10,6 +10,7 @@ from automation.cli.alerts import alerts
 from automation.cli.bot import bot
 from automation.cli.gate import program as gate
 from automation.cli.journal import journal
+from automation.cli.panic import panic
 from automation.cli.train import program as train
 from automation.cli.tune import program as tune
 
@@ -23,6 +24,7 @@ program = typer.Typer(
 )
 for command in (fleet.init, fleet.up, fleet.down, fleet.status, fleet.doctor):
     program.command()(command)
+program.command()(panic)
 program.add_typer(bot, name="bot")
 program.command()(simulate.simulate)
 program.command()(backtest.backtest)

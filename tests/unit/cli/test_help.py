@@ -37,6 +37,8 @@ def test_every_option_is_explained(path, command):
         (("backtest",), "Missing"),
         (("status",), "there is no fleet here"),
         (("down",), "there is no fleet here"),
+        (("panic",), "there is no journal yet"),
+        (("panic", "--flatten"), "nobody is there to confirm"),
         (("bot", "start", "x"), "no supervisor runs"),
         (("bot", "login", "x"), "there is no bot x"),
         (("bot", "logs", "x"), "there is no bot x"),
