@@ -64,6 +64,15 @@ class Equity:
             self._day.tell(seen.day_frac, now_s)
             self.chronicle.tell("equity.observed", seen, bot=self.bot)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something is still to be told of the worth as it was last noted."""
+        last = self._last
+        if last is None:
+            return False
+        day = self._day.is_behind(last.day_frac)
+        return day or self._drawdown.is_behind(last.drawdown_frac)
+
     def _seen(self, worth: Worth, now: datetime) -> sightings.EquityObserved:
         last, equity, day = self._last, worth.equity_usdt, now.date().isoformat()
         if last is None or self._is_another(last, worth):

@@ -28,10 +28,19 @@ class Gauge:
         if self.told is None:
             return True
         since_s = now_s - self.told_s
-        has_crossed = any((self.told < b) is not (value < b) for b in self.bounds)
-        if has_crossed and since_s >= min(URGENT_GAP_S, self.gap_s):
+        if self._has_crossed(value) and since_s >= min(URGENT_GAP_S, self.gap_s):
             return True
-        return abs(value - self.told) >= self.step and since_s >= self.gap_s
+        return self.is_behind(value) and since_s >= self.gap_s
+
+    def is_behind(self, value: float) -> bool:
+        """Tell whether `value` is news that may have to wait for its time."""
+        if self.told is None or self._has_crossed(value):
+            return True
+        return abs(value - self.told) >= self.step
+
+    def _has_crossed(self, value: float) -> bool:
+        told = self.told
+        return told is not None and any((told < b) is not (value < b) for b in self.bounds)
 
     def tell(self, value: float | None, now_s: float) -> None:
         """Note that `value` was told."""

@@ -113,7 +113,9 @@ class Lookout:
         if capital_usdt is None:
             return
         worth = Worth(capital_usdt, facts.profit_usdt, facts.closed_trades)
-        if self._worths.get(unit.name) == worth and unit.name in self._accounts:
+        accounts = [self._accounts[name] for name in (unit.name, "") if name in self._accounts]
+        is_same = self._worths.get(unit.name) == worth and unit.name in self._accounts
+        if is_same and not any(account.is_behind for account in accounts):
             return
         self._worths[unit.name] = worth
         account = await self._account(unit.name)
