@@ -98,6 +98,7 @@ class Search:
             while not self._is_done():
                 self._step()
             self._flush()
+            self._refuse_silence()  # a search may end before its first pause
         finally:
             self.spent.wall_s = time.monotonic() - begun
             with suppress(DependencyError):  # what is claimed goes back, as far as that is possible
