@@ -126,6 +126,7 @@ lint: setup
 	$(BIN)/codespell
 	$(BIN)/yamllint --strict .
 	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/hadolint deploy/docker/*.Dockerfile
 	$(BIN)/deptry .
 
 types: setup
@@ -147,8 +148,12 @@ results: setup  ## backtest every strategy and write its page: make results DATA
 docs: setup  ## make the generated reference pages and the JSON schema anew
 	$(BIN)/python -m automation.app.reference
 
+PIN := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command 'make lock'
+
 lock: setup  ## pin every dependency anew
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command 'make lock' -o requirements/lock.txt
+	$(PIN) --all-extras -o requirements/lock.txt
+	$(PIN) --extra services --constraint requirements/lock.txt -o requirements/sidecar.txt
+	$(PIN) --extra core --extra quant --extra services --constraint requirements/lock.txt -o requirements/bot.txt
 	grep -A 40 '^uv==' requirements/lock.txt | sed -n '1p;2,/^[a-z]/{/^    --hash/p}' > requirements/uv.txt
 
 clean:  ## remove what setup and the tools made; user_data stays

@@ -6,6 +6,8 @@ import sys
 from automation.cli import program
 from automation.core.errors import FreqfleetError
 
+OURS = frozenset({"automation", "tradekit"})
+
 
 def main() -> None:
     """Run the command line; the only place where errors end."""
@@ -15,6 +17,14 @@ def main() -> None:
         for line in str(error).splitlines():
             sys.stderr.write(f"freqfleet: {line}\n")
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in OURS:
+            raise
+        sys.stderr.write(
+            f"freqfleet: {error.name} is not installed here, and this command needs it: "
+            "run make setup, or run it in the bot image\n"
+        )
+        sys.exit(3)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
