@@ -125,7 +125,8 @@ class Docker(Strict):
         None,
         description=(
             "Network of the bots, made when it is missing; without it `freqfleet`, or `host` where "
-            "the fleet's own simulator has to be reached."
+            "the fleet's own simulator has to be reached. `container:NAME`: that of a container that "
+            "the supervisor shares it with."
         ),
     )
     user: str | None = Field(

@@ -17,6 +17,7 @@ from automation.fleet.ports import LOOPBACK
 from automation.fleet.site import Site
 
 HOST = "host"
+OF_ANOTHER = "container:"
 NETWORK = "freqfleet"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  inside the container's own network
 UNPRIVILEGED = "1000:1000"  # the user of Freqtrade's image
@@ -37,7 +38,7 @@ def container_of(site: Site, bot: Bot, readable: Iterable[Path]) -> Container:
         image=settings.image,
         networks=(network,),
         mounts=tuple(_mounts(site, bot, readable)),
-        ports=() if network == HOST else ((port, port),),
+        ports=() if has_our_loopback(network) else ((port, port),),
         health=(settings.python, "-c", _PING, f"http://{LOOPBACK}:{port}/api/v1/ping"),
         user=settings.user or user_of_ours(),
         memory_mb=limits.memory_mb or MEMORY_MB,
@@ -59,7 +60,7 @@ def contained_environment(site: Site) -> dict[str, str]:
 
 def listen_address(site: Site, bot: Bot) -> str:
     """Tell where a bot's API listens: on the loopback, or inside its container's network."""
-    if bot.runner != "docker" or network_of(site) == HOST:
+    if bot.runner != "docker" or has_our_loopback(network_of(site)):
         return LOOPBACK
     return EVERYWHERE
 
@@ -68,6 +69,11 @@ def network_of(site: Site) -> str:
     """Name the network of contained bots; the simulator listens on the host's loopback alone."""
     settings, venue = site.fleet.docker, site.fleet.exchange.venue
     return settings.network or (HOST if venue is Venue.SIMULATOR else NETWORK)
+
+
+def has_our_loopback(network: str) -> bool:
+    """Tell whether containers of this network have the supervisor's own loopback."""
+    return network == HOST or network.startswith(OF_ANOTHER)
 
 
 def user_of_ours() -> str:

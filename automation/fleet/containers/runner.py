@@ -31,6 +31,7 @@ POLL_S = 0.1
 ASK_AGAIN_S = 5.0
 """How long what the engine said is believed while no event speaks against it."""
 KEPT_LINES = 200
+OF_ANOTHER = "container:"  # the network of another container, loopback and all
 BUILT_IN = frozenset({"host", "none", "bridge"})
 _STOPPED = 128  # an exit code beyond it names the signal
 
@@ -144,7 +145,7 @@ class DockerRunner:
     def _create(self, launch: Launch) -> str:
         networks = container_of(launch).networks
         for network in networks:
-            if network not in BUILT_IN:
+            if network not in BUILT_IN and not network.startswith(OF_ANOTHER):
                 self._engine.ensure_network(network)
         container = self._engine.create(arguments(launch))
         try:

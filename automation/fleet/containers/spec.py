@@ -38,7 +38,7 @@ def arguments(launch: Launch) -> dict[str, Any]:
         "entrypoint": [launch.argv[0]],  # never the image's own
         "command": list(launch.argv[1:]),
         "name": name_of(launch),
-        "hostname": launch.unit.lstrip("_"),
+        "hostname": None if _is_of_another(container) else launch.unit.lstrip("_"),
         "labels": {UNIT: launch.unit, MARK: launch.mark, DIGEST: digest_of(launch)},
         "environment": dict(launch.env),
         "working_dir": str(launch.cwd),
@@ -63,6 +63,11 @@ def arguments(launch: Launch) -> dict[str, Any]:
         "healthcheck": _health(container),
         "log_config": {"type": "json-file", "config": {"max-size": "5m", "max-file": "3"}},
     }
+
+
+def _is_of_another(container: Container) -> bool:
+    """Tell whether it lives in another container's network, and so has that one's name."""
+    return container.networks[:1] != () and container.networks[0].startswith("container:")
 
 
 def _health(container: Container) -> dict[str, Any] | None:
