@@ -144,3 +144,38 @@ def test_doctor_looks_for_engine_and_image(flight, contained, tmp_path):
     assert "does not answer" in check.sentence
     site = Site(contained(runner="process"), Home(flight.home), flight.root, flight.python)
     assert "docker" not in {c.name for c in doctor(site, "http://127.0.0.1:9/time")}
+
+
+@pytest.fixture
+def pod(docker_address):
+    """A container that does nothing but have this machine's network."""
+    engine = Engine(docker_address)
+    api = engine._docker().api
+    host = api.create_host_config(
+        network_mode="host", binds=[f"{place}:{place}:ro" for place in BORROWED]
+    )
+    made = api.create_container(
+        IMAGE, ["300"], entrypoint=["/bin/sleep"], name="freqfleet-pod", host_config=host
+    )
+    engine.start(made["Id"])
+    yield "container:freqfleet-pod"
+    engine.remove(made["Id"])
+    engine.close()
+
+
+async def test_bots_share_the_network_of_a_pod_and_outlive_their_supervisor(
+    flight, contained, docker_address, pod
+):
+    raw = contained()
+    fleet = raw.model_copy(update={"docker": raw.docker.model_copy(update={"network": pod})})
+    supervisor = flight.supervisor(fleet)
+    task = asyncio.create_task(supervisor.run(handle_signals=False))
+    before = bot_of(await flight.until(supervisor, lambda s: s.healthy, 60))
+    (found,) = containers(docker_address)
+    assert found["HostConfig"]["NetworkMode"].startswith("container:")
+    assert found["Ports"] == []
+    await flight.lose(supervisor, task)
+    async with flight.up(fleet) as successor:
+        after = bot_of(await flight.until(successor, lambda s: s.healthy, 60))
+        assert (after.adopted, after.pid) == (True, before.pid)
+    assert containers(docker_address) == []
