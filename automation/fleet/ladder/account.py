@@ -30,9 +30,11 @@ def candles(view: View) -> Finding:
 def signals(view: View) -> Finding:
     """Judge whether the strategy computes its signals."""
     vitals, limit_s = view.unit.vitals, _late_after_s(view)
-    if vitals.without_signals:
-        said = f"its strategy computes no signals for {vitals.without_signals}"
-        return bad(Rung.SIGNALS, Health.DEGRADED, said, is_due=not view.is_warming)
+    if vitals.without_signals:  # a strategy for trades by hand makes none, and no restart would
+        said = (
+            f"its strategy makes no signals for {vitals.without_signals}: it trades by hand alone"
+        )
+        return unjudged(Rung.SIGNALS, said)
     if not vitals.analyzed or not limit_s:
         return unjudged(Rung.SIGNALS, "no signals were seen yet")
     pair, at_s = min(vitals.analyzed, key=lambda known: known[1])

@@ -64,7 +64,6 @@ TROUBLE = [
         "due",
     ),
     (Rung.SIGNALS, {"vitals": replace(WELL, analyzed=old(PAIRS[2], LATE_S))}, "degraded"),
-    (Rung.SIGNALS, {"vitals": replace(WELL, without_signals=PAIRS[0])}, "due"),
     (
         Rung.EXCHANGE,
         {"vitals": replace(WELL, log=(said(Topic.EXCHANGE, LIMITS.exchange_errors),))},
@@ -106,6 +105,12 @@ def test_what_makes_a_rung_fail(rung, known, how):
     if how != "due":
         assert finding.health == how
     assert finding.evidence
+
+
+def test_a_strategy_without_signals_is_told_and_not_judged():
+    finding = look(vitals=replace(WELL, without_signals=PAIRS[0]))[Rung.SIGNALS]
+    assert (finding.health, finding.is_due) == (Health.UNKNOWN, False)
+    assert PAIRS[0] in finding.evidence
 
 
 FINE = [
