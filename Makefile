@@ -33,7 +33,7 @@ test: setup check  ## every check, and the tests of the first tier (<= 15 min on
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-long: setup  ## a seeded sample of the long suites (<= 40 min on 2 cores)
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long -n 2 --dist loadgroup
 
 prove: setup  ## the full counts; resumable
 	$(BIN)/python -m pytest -m prove

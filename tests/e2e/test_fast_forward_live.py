@@ -36,6 +36,7 @@ LOST = {
     "match": {"method": "POST", "path": "/fapi/v1/order"},
 }  # fmt: skip
 RECONCILED_EVERY_S = 15.0
+pytestmark = pytest.mark.xdist_group("demo")
 WARNED = re.compile(r" - (WARNING|ERROR|CRITICAL) - ")
 
 
@@ -201,7 +202,7 @@ def test_live_bots_through_an_hour_with_lost_answers_and_an_outage(rush):
     assert begun["payload"]["wanted_speed"] == 40
 
 
-@pytest.mark.long
+@pytest.mark.prove  # a machine that is busy with other tests makes Freqtrade warn of slow answers
 @pytest.mark.real_data
 @pytest.mark.timeout(1800)
 def test_a_real_bot_does_an_hour_in_minutes_without_a_warning(rush):
