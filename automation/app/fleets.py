@@ -22,7 +22,7 @@ from automation.core.errors import ConfigError, DependencyError, FreqfleetError
 from automation.core.files import write_whole
 from automation.core.model import FleetStatus
 from automation.core.paths import configs, home, root
-from automation.fleet.commands import actor
+from automation.fleet.commands import actor, stop
 from automation.fleet.daemon import start_detached
 from automation.fleet.doctor import Check, doctor
 from automation.fleet.home import Home
@@ -65,6 +65,11 @@ def read_fleet(
     )
     exchange = fleet.exchange.model_copy(update={"simulator": changed})
     return fleet.model_copy(update={"exchange": exchange})
+
+
+def take_down(tell: Callable[[FleetStatus], None] | None = None) -> str:
+    """Take the fleet down in order, with or without its supervisor; errors as `commands.stop`."""
+    return stop(home(), tell, open_journal)
 
 
 def question_before_live(fleet: Fleet, *, has_live_option: bool) -> LiveQuestion | None:

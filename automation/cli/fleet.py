@@ -102,8 +102,7 @@ def down() -> None:
 
     Example: [bold]freqfleet down[/bold]
     """
-    from automation.core.paths import home
-    from automation.fleet.commands import stop
+    from automation.app.fleets import take_down
 
     with err.status("stopping bots") as spinner:
 
@@ -111,7 +110,7 @@ def down() -> None:
             running = [bot.name for bot in status.bots if bot.pid is not None]
             spinner.update(f"stopping {', '.join(running) or 'the simulator'}")
 
-        said = stop(home(), tell)
+        said = take_down(tell)
     out.print(said, highlight=False)
 
 

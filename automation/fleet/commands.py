@@ -56,15 +56,20 @@ def status(home: Path) -> FleetStatus | None:
     return _status_from_files(folder)
 
 
-def stop(home: Path, tell: Callable[[FleetStatus], None] | None = None) -> str:
+def stop(
+    home: Path,
+    tell: Callable[[FleetStatus], None] | None = None,
+    journal_of: Callable[[Home], Journal] = lambda folder: Journal.open(folder.journal),
+) -> str:
     """Take the fleet down in order and return once nothing of it runs; says what was done.
 
-    `tell` is given the status now and then. Raises DependencyError when something does not end.
+    `tell` is given the status now and then. `journal_of` opens the journal where no supervisor is
+    left to write what is done. Raises DependencyError when something does not end.
     """
     folder = Home(home)
     holder = find_supervisor(folder)
     if holder is None:
-        return _stop_leftovers(folder)
+        return _stop_leftovers(folder, journal_of)
     ask_supervisor(holder, {"do": "down", "reason": f"freqfleet down by {actor()}"})
     deadline = time.monotonic() + STOP_WITHIN_S
     while find_supervisor(folder) is not None:
@@ -144,12 +149,12 @@ def _tell_status(home: Home, tell: Callable[[FleetStatus], None] | None) -> None
         tell(FleetStatus.model_validate(ask_supervisor(holder, {"do": "status"}, 2.0)["status"]))
 
 
-def _stop_leftovers(home: Home) -> str:
+def _stop_leftovers(home: Home, journal_of: Callable[[Home], Journal]) -> str:
     summary = read_json(home.path / "fleet.json")
     alive = [name for name in (*home.known_bots(), SIMULATOR) if _is_left(home, name)]
     if not alive:
         return f"fleet {summary['fleet']} is down already" if summary else "there is no fleet here"
-    with SupervisorLock(home), Journal.open(home.journal) as journal:
+    with SupervisorLock(home), journal_of(home) as journal:
         asyncio.run(_stop_units(home, alive, str(summary.get("fleet", "")), Chronicle(journal)))
     names = ", ".join(display(name) for name in alive)
     return f"no supervisor ran; stopped what one had left: {names}"

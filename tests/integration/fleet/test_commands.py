@@ -17,6 +17,7 @@ from automation.fleet import commands
 from automation.fleet.home import Home
 from automation.fleet.identity import identify
 from automation.fleet.lock import find_supervisor
+from automation.journal import Journal
 
 # A program of its own, as the command line is: it forks, so it must not be this process.
 UP = """
@@ -132,9 +133,12 @@ def test_down_takes_down_what_a_killed_supervisor_left(detached):
     until(lambda: healthy(flight.home))
     os.kill(pid, signal.SIGKILL)
     until(lambda: identify(pid) is None)
-    said = commands.stop(flight.home)
+    elsewhere = flight.home.parent / "elsewhere.sqlite"  # as a fleet with PostgreSQL has it
+    said = commands.stop(flight.home, journal_of=lambda _: Journal.open(elsewhere))
     assert said == "no supervisor ran; stopped what one had left: bot-a, the simulator"
     assert flight.processes() == []
+    with Journal.open(elsewhere, read_only=True) as journal:
+        assert "fleet.down" in {event.kind for event in journal.tail(100)}
 
 
 def test_a_terminal_that_closes_takes_the_fleet_down_in_order(detached):
