@@ -124,7 +124,7 @@ class Bot:
                 list(map(str, command)),
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+                env={**os.environ, "PYTHONWARNINGS": "ignore", "COLUMNS": "10000"},
             )
         self.until(self._is_running, 120)
 

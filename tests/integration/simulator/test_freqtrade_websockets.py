@@ -82,7 +82,7 @@ def bot(tmp_path):
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=tmp_path,
-                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+                env={**os.environ, "PYTHONWARNINGS": "ignore", "COLUMNS": "10000"},
             )
         process.log, process.sim = tmp_path / "bot.log", sim
         process.api = f"http://127.0.0.1:{port}/api/v1"
