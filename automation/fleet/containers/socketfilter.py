@@ -18,7 +18,6 @@ from pathlib import Path
 
 import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
-from yarl import URL
 
 from automation.core.errors import Refusal
 from automation.fleet.containers.rules import Rules, is_ours, passage, rebuild
@@ -54,15 +53,14 @@ class Filter:
 
     async def _is_ours(self, container: str) -> bool:
         """Tell whether a container is ours; one that does not exist is nobody's, and may be asked for."""
-        async with self._session.get(f"{_ENGINE}/containers/{container}/json") as answer:
+        async with self._session.get(f"/containers/{container}/json") as answer:
             return answer.status == 404 or (answer.status == 200 and is_ours(await answer.json()))
 
     async def _forward(self, request: web.Request, body: bytes | None) -> web.StreamResponse:
         # Other bodies are left behind: no request of ours has one.
-        address = URL(_ENGINE + str(request.rel_url), encoded=True)
         headers = {} if body is None else {"Content-Type": "application/json"}
         async with self._session.request(
-            request.method, address, data=body, headers=headers, allow_redirects=False
+            request.method, request.rel_url, data=body, headers=headers, allow_redirects=False
         ) as answer:
             said = web.StreamResponse(status=answer.status)
             if kind := answer.headers.get("Content-Type"):
@@ -79,7 +77,8 @@ async def serving(rules: Rules, engine: Path, listen: Path) -> AsyncIterator[Non
     """Filter what comes on the socket `listen` to the engine's socket, until the context ends."""
     connector = UnixConnector(str(engine))
     # The stream of events says nothing for as long as nobody dies.
-    async with ClientSession(connector=connector, timeout=ClientTimeout(total=None)) as session:
+    patience = ClientTimeout(total=None)
+    async with ClientSession(_ENGINE, connector=connector, timeout=patience) as session:
         application = web.Application(client_max_size=MOST_BYTES)
         application.router.add_route("*", "/{tail:.*}", Filter(rules, session).handle)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)

@@ -3,6 +3,7 @@
 import copy
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,14 @@ def folder(tmp_path_factory):
     return made
 
 
+def listens(place: Path) -> bool:
+    # The file is there an instant before anybody listens.
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as asked:
+        asked.connect(str(place))
+        return True
+    return False
+
+
 @pytest.fixture
 def filtered(docker_address, folder):
     """The address of a filter that runs as it does beside a sidecar: as a program."""
@@ -42,7 +51,7 @@ def filtered(docker_address, folder):
     with (folder / "log").open("wb") as log:
         running = subprocess.Popen(command, stderr=log)
     deadline = time.monotonic() + 20
-    while not listen.exists():
+    while not listens(listen):
         assert running.poll() is None, (folder / "log").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
