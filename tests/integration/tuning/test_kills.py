@@ -110,7 +110,7 @@ def test_a_killed_driver_loses_a_second_of_trials_at_most(request_of, tmp_path):
 
 @pytest.mark.parametrize(
     "kills",
-    [pytest.param(4, marks=pytest.mark.long), pytest.param(25, marks=pytest.mark.prove)],
+    [pytest.param(kills, marks=pytest.mark.prove) for kills in (4, 25)],
 )
 def test_kills_and_a_restarted_server_change_nothing(request_of, tmp_path, kills):
     request = request_of(trials=500 * kills, storage=str(tmp_path / "calm.sqlite"), workers=2)
