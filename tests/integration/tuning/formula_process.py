@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "tuning"))
 from conftest import FormulaEngines
 
+from automation.core.errors import TransientError
 from automation.tuning.search import Search
 from automation.tuning.storage import open_storage
 
@@ -20,8 +21,20 @@ class SlowEngines(FormulaEngines):
         return answers
 
 
+def opened(url):
+    """Open the storage; the server may be restarting just now."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return open_storage(url)
+        except TransientError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.3)
+
+
 def main() -> None:
-    storage = open_storage(sys.argv[1])
+    storage = opened(sys.argv[1])
     Search(storage, storage.study(sys.argv[2]), SlowEngines(width=2), lambda _: None).run()
     storage.close()
 
