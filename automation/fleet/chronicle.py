@@ -1,11 +1,10 @@
 """Writes what the fleet does into the journal, without ever waiting for the disk.
 
 Events are posted: a store that is down (a full disk) delays them, and never the supervision.
-Causes are known as soon as the cause itself is durable. Called by supervisor, act and control.
+Called by supervisor, act and control.
 """
 
 from concurrent.futures import Future
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -36,9 +35,8 @@ class Chronicle:
         cause: Posted | None = None,
     ) -> Posted:
         """Post one event."""
-        sequence = _sequence(cause)
         return self.journal.post(
-            kind, actor=actor, source=SOURCE, bot=bot, payload=facts, cause=sequence
+            kind, actor=actor, source=SOURCE, bot=bot, payload=facts, cause=cause
         )
 
     def tell_unit(
@@ -73,10 +71,3 @@ def bot_of(unit: str) -> str:
 def display(unit: str) -> str:
     """Name a unit for people."""
     return "the simulator" if unit == SIMULATOR else unit
-
-
-def _sequence(cause: Any) -> int | None:
-    if cause is None or not cause.done() or cause.cancelled() or cause.exception() is not None:
-        return None
-    events: list[Event] = cause.result()
-    return events[-1].sequence

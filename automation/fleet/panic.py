@@ -90,10 +90,9 @@ async def panic(
         await _hold_down(down, holder, actor)
     finally:
         await close_session(session)
-    sequence = _sequence(cause)
     for one in outcomes:
         journal.post(
-            "bot.panic", actor=actor, source="fleet", bot=one.bot, payload=one.facts, cause=sequence
+            "bot.panic", actor=actor, source="fleet", bot=one.bot, payload=one.facts, cause=cause
         )
     return list(outcomes)
 
@@ -199,9 +198,3 @@ def _sentence(done: BotPanic) -> str:
     if done.error:
         parts.append(f"failed: {done.error}")
     return ", ".join(parts)
-
-
-def _sequence(cause: Any) -> int | None:
-    if not cause.done() or cause.cancelled() or cause.exception() is not None:
-        return None
-    return int(cause.result()[-1].sequence)

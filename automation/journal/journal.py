@@ -39,7 +39,7 @@ class Told(TypedDict):
     source: str
     bot: NotRequired[str]
     payload: NotRequired[Payload]
-    cause: NotRequired[int | Event | None]
+    cause: NotRequired["int | Event | Future[list[Event]] | None"]
     address: NotRequired[str]
 
 
@@ -92,7 +92,7 @@ class Journal:
 
     def append(self, kind: str, **told: Unpack[Told]) -> Event:
         """Append one event and return when it is durable; the caller hears of every fault."""
-        return self.submit([_draft(kind, told)]).result()[-1]
+        return self._tell(kind, told).result()[-1]
 
     def append_many(self, drafts: Iterable[Draft]) -> list[Event]:
         """Append events together: all of them or none."""
@@ -101,14 +101,20 @@ class Journal:
 
     async def append_async(self, kind: str, **told: Unpack[Told]) -> Event:
         """Append one event without blocking the loop; returns when it is durable."""
-        return (await asyncio.wrap_future(self.submit([_draft(kind, told)])))[-1]
+        return (await asyncio.wrap_future(self._tell(kind, told)))[-1]
 
     def post(self, kind: str, **told: Unpack[Told]) -> "Future[list[Event]]":
         """Queue one event and go on; it waits in memory while the store is down.
 
-        The event carries the time of this call. `fault` and `backlog` tell how it stands.
+        The event carries the time of this call. `fault` and `backlog` tell how it stands. Its
+        `cause` may be what an earlier `post` returned, whether that is written yet or not.
         """
-        return self.submit([_draft(kind, told)], keep=True)
+        return self._tell(kind, told, keep=True)
+
+    def _tell(self, kind: str, told: Told, *, keep: bool = False) -> "Future[list[Event]]":
+        cause = told.get("cause")
+        posted = cause if isinstance(cause, Future) else None
+        return self.submit([_draft(kind, told)], keep=keep, cause=posted)
 
     def submit(
         self,
@@ -117,14 +123,16 @@ class Journal:
         effects: Iterable[Effect] = (),
         settlements: Iterable[Settlement] = (),
         keep: bool = False,
+        cause: "Future[list[Event]] | None" = None,
     ) -> "Future[list[Event]]":
         """Queue what belongs together; the future holds the events once all is durable.
 
-        With `keep` it waits in memory while the store is down, as `post` does.
+        With `keep` it waits in memory while the store is down, as `post` does. `cause` is what an
+        earlier call returned.
         """
         entries = self._entries(drafts)
         batch = Batch(entries, tuple(effects), settlements=tuple(settlements))
-        return self._writer.submit(batch, keep=keep)
+        return self._writer.submit(batch, keep=keep, cause=cause)
 
     def save_offset(self, consumer: str, sequence: int) -> "Future[list[Event]]":
         """Queue the place up to which a consumer has handled everything."""
@@ -323,5 +331,7 @@ def _draft(kind: str, told: Told) -> Draft:
     )
 
 
-def _sequence(cause: int | Event | None) -> int | None:
+def _sequence(cause: "int | Event | Future[list[Event]] | None") -> int | None:
+    if isinstance(cause, Future):
+        return None  # the writer knows it by then
     return cause.sequence if isinstance(cause, Event) else cause

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from automation.core.errors import ConfigError, DependencyError, PermanentError, TransientError
@@ -37,6 +37,21 @@ class _Waiting:
     batch: Batch
     future: Future[list[Event]]
     is_kept: bool
+    cause: Future[list[Event]] | None
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether what brought it about has no place in the chain yet."""
+        return self.cause is not None and not self.cause.done()
+
+    def caused(self) -> Batch:
+        """Give the batch with the place of its cause in it; none if that was never written."""
+        cause = self.cause
+        if cause is None or not cause.done() or cause.cancelled() or cause.exception() is not None:
+            return self.batch
+        sequence = cause.result()[-1].sequence
+        entries = tuple(entry._replace(cause=sequence) for entry in self.batch.entries)
+        return replace(self.batch, entries=entries)
 
 
 class GroupWriter:
@@ -70,9 +85,15 @@ class GroupWriter:
         with self._changed:
             return sum(len(waiting.batch.entries) for waiting in self._queue)
 
-    def submit(self, batch: Batch, *, keep: bool = False) -> "Future[list[Event]]":
-        """Queue a batch; with `keep` it survives faults of the store in memory."""
-        waiting = _Waiting(batch, Future(), keep)
+    def submit(
+        self, batch: Batch, *, keep: bool = False, cause: "Future[list[Event]] | None" = None
+    ) -> "Future[list[Event]]":
+        """Queue a batch; with `keep` it survives faults of the store in memory.
+
+        `cause` is an earlier batch that may wait still: this one is written after it, and its
+        events carry the sequence of that one's last event.
+        """
+        waiting = _Waiting(batch, Future(), keep, cause)
         with self._changed:
             if self._deadline is not None:
                 raise PermanentError("the journal is closed", where=self._store.name)
@@ -110,7 +131,7 @@ class GroupWriter:
         while (group := self._next_group(pause_s)) is not None:
             try:
                 written = self._store.write(
-                    [waiting.batch for waiting in group], partial(self._more, group)
+                    [waiting.caused() for waiting in group], partial(self._more, group)
                 )
             except (DependencyError, ConfigError) as error:
                 pause_s = self._fail(group, error, pause_s)
@@ -164,11 +185,13 @@ class GroupWriter:
             late = self._take(sum(len(waiting.batch.entries) for waiting in group))
         group += late
         self._wanted = min(max(1, len(group)), GATHER_MOST)
-        return [waiting.batch for waiting in late]
+        return [waiting.caused() for waiting in late]
 
     def _take(self, events: int = 0) -> list[_Waiting]:
         group: list[_Waiting] = []
         while self._queue and events < GROUP_EVENTS:
+            if events and self._queue[0].must_wait:
+                break  # its cause is in this very group, and gets its place with it
             waiting = self._queue.popleft()
             if waiting.future.running() or waiting.future.set_running_or_notify_cancel():
                 group.append(waiting)

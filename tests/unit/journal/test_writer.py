@@ -72,3 +72,35 @@ def test_what_came_late_fails_with_its_group_and_what_is_kept_is_tried_again(sto
     numbers = [first.result(10)[0].payload["n"], kept.result(10)[0].payload["n"]]
     assert numbers == [0, 2]
     assert writer.backlog == 0
+
+
+def test_an_event_names_a_cause_that_was_still_waiting_when_it_was_told(store, writer):
+    first = writer.submit(batch(0))
+    assert store.asked.wait(10)
+    cause = writer.submit(batch(1), keep=True)
+    effects = [writer.submit(batch(n), keep=True, cause=cause) for n in (2, 3)]
+    of_effect = writer.submit(batch(4), keep=True, cause=effects[-1])
+    store.turn.set()
+    assert first.result(10)[0].cause is None
+    decided = cause.result(10)[0]
+    assert [effect.result(10)[0].cause for effect in effects] == [decided.sequence] * 2
+    assert of_effect.result(10)[0].cause == effects[-1].result(10)[0].sequence
+
+
+def test_an_event_whose_cause_waits_out_a_fault_names_it_still(store, writer):
+    store.fault = TransientError("the disk is full", where="here")
+    cause = writer.submit(batch(1), keep=True)
+    effect = writer.submit(batch(2), keep=True, cause=cause)
+    store.turn.set()
+    assert effect.result(10)[0].cause == cause.result(10)[0].sequence
+
+
+def test_an_event_whose_cause_was_never_written_is_written_without(store, writer):
+    store.fault = TransientError("the disk is full", where="here")
+    lost = writer.submit(batch(1))
+    assert store.asked.wait(10)
+    effect = writer.submit(batch(2), keep=True, cause=lost)
+    store.turn.set()
+    with pytest.raises(TransientError):
+        lost.result(10)
+    assert effect.result(10)[0].cause is None
