@@ -80,12 +80,15 @@ class SimulatorApi:
         """Use `session`, which the caller opens and closes."""
         self._session, self._url = session, f"{url}/fapi/v1/ping"
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self.oldest_s = 0.0
+        """How long the slowest signed request before the last ping was on its way, served time."""
 
     async def ping(self) -> None:
         """Return when it answers; TransientError when it does not."""
         try:
             async with self._session.get(self._url, timeout=self._timeout) as answer:
                 status = answer.status
+                self.oldest_s = int(answer.headers.get("X-Oldest-Request-MS", "0")) / 1000
         except (TimeoutError, aiohttp.ClientError) as error:
             raise TransientError(f"ping failed ({_cause(error)})") from None
         if status != 200:

@@ -1,7 +1,7 @@
 """A fleet whose simulator and bots live on one accelerated timeline, watched from real time.
 
-Decides what lag is: the worst of how long ago a bot's loop was, how overdue its candles are, and
-how long the simulator takes to answer, all in market time. Changes the speed as the `Governor`
+Decides what lag is: the worst of how long ago a bot's loop was, how overdue its candles are, how
+long the simulator takes to answer, and how long bots' requests take to reach it, all in market time. Changes the speed as the `Governor`
 says and writes every change into the journal, with the real and the market instant. The supervisor
 itself stays in real time, so what it waits for is judged in real time. Built by the supervisor.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import structlog
@@ -24,10 +24,11 @@ from automation.core.seams import BotApi
 from automation.fleet import faketime
 from automation.fleet.chronicle import Chronicle
 from automation.fleet.home import Home, read_json, write_json
-from automation.fleet.probe import Pinged
 from automation.fleet.tempo import SPEED_MOST, Change, Governor, Pace, Tempo
 from automation.fleet.tempo_kinds import FastForwarded
 
+_WINDOW_MS = 60_000  # the longest that the exchange allows
+_ANSWER_S = 10.0  # of real time, as ccxt waits for an answer
 REAL_TIME = Tempo(0.0, 0.0, 1.0)
 
 
@@ -45,7 +46,8 @@ class FastForward:
     tempo: Tempo = REAL_TIME
     pace: Pace = field(default_factory=Pace)
     lags: dict[str, "Lag"] = field(default_factory=dict)
-    answer_s: float = 0.0  # the simulator's slowest answer lately, in real time
+    answer_s: float = 0.0  # the simulator's slowest answer since the last judgement, real time
+    request_s: float = 0.0  # the bots' slowest request since then, market time
     _start_s: float = 0.0
     _governor: Governor | None = None
     _turning: "asyncio.Task[None] | None" = None
@@ -82,13 +84,27 @@ class FastForward:
         self.lags[bot] = Lag()
         return InRealTime(api, self, self.lags[bot])
 
-    def timed(self, api: Pinged) -> Pinged:
+    def patient(self, section: Mapping[str, Any]) -> dict[str, Any]:
+        """Let ccxt wait in real time as long as always: 10 s of market time are soon over.
+
+        A request that is late counts as lag; refused or given up it would be a fault that no
+        scenario asked for.
+        """
+        ccxt = section.get("ccxt_config", {})
+        options = ccxt.get("options", {}) | {"recvWindow": _WINDOW_MS}
+        waiting = {"timeout": round(_ANSWER_S * 1000 * self.wanted), "options": options}
+        return dict(section) | {"ccxt_config": ccxt | waiting}
+
+    def timed(self, api: "Told") -> "TimedPing":
         """Have note taken of how long the simulator takes to answer."""
         return TimedPing(api, self)
 
     def watch(self, units: Iterable[UnitSnapshot]) -> None:
         """Judge the lag, and change the speed when it is time to."""
-        if self._governor is None or (self._turning is not None and not self._turning.done()):
+        now_s = self.clock.monotonic()
+        if self._governor is None or not self._governor.is_due(now_s):
+            return
+        if self._turning is not None and not self._turning.done():
             return
         alive = [unit.name for unit in units if not unit.is_simulator and unit.process.is_alive]
         lags = [self.lags.get(name, Lag()) for name in alive]
@@ -98,13 +114,15 @@ class FastForward:
         lag_s = max(known) if is_known else None
         limit_s = self.pace.lag_limit_s(min((lag.timeframe_s for lag in lags), default=0.0))
         answer_s, most_s = self.answer_s * self.tempo.speed, self.pace.answer_limit_s
-        load = None if lag_s is None else max(lag_s / limit_s, answer_s / most_s)
+        request_s, longest_s = self.request_s, self.pace.request_limit_s
+        shares = (answer_s / most_s, request_s / longest_s)
+        load = None if lag_s is None else max(lag_s / limit_s, *shares)
         measured = (
             f"bots lag {lag_s or 0:.0f} s (limit {limit_s:.0f}), "
-            f"the simulator answers in {answer_s:.1f} s (limit {most_s:.0f}), of market time"
+            f"the simulator answers in {answer_s:.1f} s (limit {most_s:.0f}), "
+            f"requests reach it in {request_s:.1f} s (limit {longest_s:.0f}), of market time"
         )
-        self.answer_s *= self.pace.answer_forgotten
-        now_s = self.clock.monotonic()
+        self.answer_s = self.request_s = 0.0
         change = self._governor.judge(self.tempo.speed, load, now_s, measured)
         if change is not None:
             self._turning = asyncio.create_task(self._turn(change, lag_s), name="fast-forward")
@@ -172,11 +190,24 @@ class Lag:
     timeframe_s: float = 0.0
 
 
+class Told(Protocol):
+    """What answers a ping and tells by it how long others' requests were on their way."""
+
+    @property
+    def oldest_s(self) -> float:
+        """The slowest of them before the last ping, in market time."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when it answers."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TimedPing:
-    """The simulator's ping, with note taken of how long it takes."""
+    """The simulator's ping, with note taken of how long it and the bots' requests take."""
 
-    api: Pinged
+    api: Told
     fast: FastForward
 
     async def ping(self) -> None:
@@ -184,6 +215,7 @@ class TimedPing:
         began_s = self.fast.clock.monotonic()
         await self.api.ping()
         self.fast.answer_s = max(self.fast.answer_s, self.fast.clock.monotonic() - began_s)
+        self.fast.request_s = max(self.fast.request_s, self.api.oldest_s)
 
 
 @dataclass(frozen=True, slots=True)

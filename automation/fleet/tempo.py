@@ -4,7 +4,9 @@ Pure. A `Tempo` is a straight line through one pair of instants; a change of spe
 through the pair at which it changes, so the market never jumps. The `Governor` judges by lag in
 market time: a bot that loops late sees candles late, and a replay in which bots react later than
 they would is no evidence. So are requests that the exchange takes longer to answer
-than a signature is good for. Refuses to know processes. Called by `fastforward`.
+than a signature is good for. It begins slowly and feels its way up, as TCP does: by large steps
+below the speed that was last too much, by small ones from there on. Refuses to know processes.
+Called by `fastforward`.
 """
 
 from dataclasses import dataclass, field
@@ -40,13 +42,19 @@ class Pace:
 
     lag_share: float = 0.1  # of the shortest candle
     lag_least_s: float = 20.0  # Freqtrade loops every 5 s; a slow exchange adds as much
-    answer_limit_s: float = 4.0  # of the simulator; a signed request is good for 10 s
-    answer_forgotten: float = 0.9  # a slow answer counts for so much of itself a tick later
-    judge_every_s: float = 4.0
+    answer_limit_s: float = 4.0  # of the simulator
+    request_limit_s: float = 8.0  # on its way; as ccxt signs it, it is good for 10 s
+    judge_every_s: float = 6.0  # longer than between two looks at the simulator
     lates_before_slower: int = 2
+    load_at_once: float = 2.0  # so late that nothing is forgiven
+    slowest_step: float = 0.25
+    first_speed: float = 10.0  # when all bots trade
     calm_load: float = 0.5
     calm_before_faster_s: float = 60.0
     faster: float = 1.25
+    calm_before_climbing_s: float = 8.0
+    climb: float = 1.5  # below `safe_share` of the speed that was last too much
+    safe_share: float = 0.8
     speed_least: float = 1.0
 
     def lag_limit_s(self, timeframe_s: float) -> float:
@@ -71,7 +79,13 @@ class Governor:
     _due_s: float = 0.0
     _lates: int = 0
     _calm_since_s: float | None = None
+    _is_falling: bool = False
+    _safe_speed: float = float("inf")  # nothing was too much yet
     has_begun: bool = False
+
+    def is_due(self, now_s: float) -> bool:
+        """Tell whether it is time to judge again."""
+        return now_s >= self._due_s
 
     def judge(
         self, speed: float, load: float | None, now_s: float, measured: str = ""
@@ -80,9 +94,9 @@ class Governor:
 
         `load` is the worst measured lag as a share of its limit, None while bots are still
         starting; `measured` tells it in words. Before the first time that all bots trade, the
-        market runs in real time.
+        market runs in real time, and goes on from there slowly.
         """
-        if now_s < self._due_s:
+        if not self.is_due(now_s):
             return None
         self._due_s = now_s + self.pace.judge_every_s
         if load is None:
@@ -90,7 +104,8 @@ class Governor:
             return None
         if not self.has_begun:
             self.has_begun = True
-            return Change(self.wanted, "all bots trade") if self.wanted != speed else None
+            first = min(self.wanted, self.pace.first_speed)
+            return Change(first, "all bots trade") if first != speed else None
         if load > 1:
             return self._slower(speed, load, measured)
         self._lates = 0
@@ -99,10 +114,13 @@ class Governor:
     def _slower(self, speed: float, load: float, measured: str) -> Change | None:
         self._calm_since_s = None
         self._lates += 1
-        if self._lates < self.pace.lates_before_slower or speed <= self.pace.speed_least:
+        is_forgiven = self._lates < self.pace.lates_before_slower and load < self.pace.load_at_once
+        if is_forgiven or speed <= self.pace.speed_least:
             return None
+        if not self._is_falling:  # on the way down the first speed is the one that was too much
+            self._safe_speed, self._is_falling = speed * self.pace.safe_share, True
         self._lates = 0
-        slower = max(self.pace.speed_least, speed * max(0.5, 0.9 / load))
+        slower = max(self.pace.speed_least, speed * max(self.pace.slowest_step, 0.9 / load))
         return Change(round(slower, 2), measured)
 
     def _faster(self, speed: float, load: float, now_s: float, measured: str) -> Change | None:
@@ -111,7 +129,12 @@ class Governor:
             return None
         if self._calm_since_s is None:
             self._calm_since_s = now_s
-        if now_s - self._calm_since_s < self.pace.calm_before_faster_s:
+        is_climbing = speed < self._safe_speed
+        wait_s = self.pace.calm_before_climbing_s if is_climbing else self.pace.calm_before_faster_s
+        if now_s - self._calm_since_s < wait_s:
             return None
-        self._calm_since_s = None
-        return Change(round(min(self.wanted, speed * self.pace.faster), 2), f"calm: {measured}")
+        self._calm_since_s, self._is_falling = now_s, False
+        faster = speed * self.pace.faster
+        if is_climbing:
+            faster = min(speed * self.pace.climb, max(self._safe_speed, faster))
+        return Change(round(min(self.wanted, faster), 2), f"calm: {measured}")

@@ -18,6 +18,9 @@ from automation.simulator.signed.desk import Desk
 from automation.simulator.signed.limits import Limits, TooMuch, WeightLimit
 from automation.simulator.venue import Venue
 
+OLDEST = "X-Oldest-Request-MS"
+"""Header of a ping's answer: how long the slowest signed request since the last ping was under way."""
+
 Endpoint = Callable[[Venue, Parameters], Answer]
 
 
@@ -56,7 +59,10 @@ class Rest:
             endpoint = self._endpoints.get((method, path))
             if endpoint is not None:
                 answer = endpoint(self._venue, _parameters(query))
-                return Reply(200, answer.body, self._headers(address, answer.weight, now_ms))
+                headers = self._headers(address, answer.weight, now_ms)
+                if self.desk is not None and path == "/fapi/v1/ping":
+                    headers[OLDEST] = str(self.desk.oldest_ms())
+                return Reply(200, answer.body, headers)
             signed = self.desk.answer(method, path, query, body, key) if self.desk else None
             if signed is None:
                 return _error(404, -5000, f"Path {path}, Method {method} is invalid", {})

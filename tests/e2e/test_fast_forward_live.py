@@ -135,13 +135,15 @@ class Rush:
 
     def signed(self, name: str, method: str, path: str, **parameters):
         """Ask the exchange in the name of a bot's account."""
-        now_ms = int(self.status().market_at.timestamp() * 1000)
+        port = json.loads((self.freqfleet.home / "simulator" / "api.json").read_text())["port"]
+        exchange = f"http://127.0.0.1:{port}/fapi"
+        with urllib.request.urlopen(f"{exchange}/v1/time", timeout=60) as answer:
+            now_ms = json.loads(answer.read())["serverTime"]
         query = urlencode(parameters | {"timestamp": now_ms, "recvWindow": 60_000})
         secret = f"secret-of-{name}".encode()
         signature = hmac.new(secret, query.encode(), hashlib.sha256).hexdigest()
-        port = json.loads((self.freqfleet.home / "simulator" / "api.json").read_text())["port"]
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/fapi/{path}?{query}&signature={signature}",
+            f"{exchange}/{path}?{query}&signature={signature}",
             method=method,
             headers={"X-MBX-APIKEY": f"key-of-{name}"},
         )

@@ -16,7 +16,7 @@ from automation.simulator.signed import account_endpoints as holder
 from automation.simulator.signed import algo_endpoints as algo
 from automation.simulator.signed import order_endpoints as orders
 from automation.simulator.signed.limits import Limits, OrderLimit
-from automation.simulator.signed.signing import Keyring, check_signature, check_time
+from automation.simulator.signed.signing import Keyring, age_ms, check_signature, check_time
 from automation.simulator.streams.listenkeys import ListenKeys
 from automation.simulator.trading.accounts import Account, AccountSpec
 from automation.simulator.trading.brackets import ladder_of
@@ -88,6 +88,7 @@ class Desk:
         self.listen_keys = ListenKeys(venue.timeline.now_ms)
         self._orders = OrderLimit(self.limits)
         self._headers: dict[str, str] = {}
+        self._oldest_ms = 0
         self.asked_ms = self.exchange.now_ms
         """The instant at which the request arrived that is being answered."""
 
@@ -137,6 +138,11 @@ class Desk:
         """The served time of this very moment; within a request `asked_ms` is meant."""
         return self.venue.timeline.now_ms()
 
+    def oldest_ms(self) -> int:
+        """Tell how long the slowest signed request since the last asking was on its way."""
+        oldest, self._oldest_ms = self._oldest_ms, 0
+        return oldest
+
     def contract(self, query: Parameters) -> Contract:
         """Find the symbol of a request; -1121 if it is not traded now."""
         symbol = query.required("symbol")
@@ -157,6 +163,7 @@ class Desk:
             return None
         name, secret = self.keys.owner(key)
         parameters = Parameters(check_signature(secret, query, body))
+        self._oldest_ms = max(self._oldest_ms, age_ms(parameters, self.asked_ms))
         check_time(parameters, self.venue.timeline.told_ms())
         account = self.exchange.accounts[name]
         if endpoint.orders:

@@ -60,6 +60,12 @@ def check_signature(secret: bytes, query: str, body: str) -> str:
     return f"{signed_query}&{signed_body}" if signed_query and signed_body else payload
 
 
+def age_ms(query: Parameters, now_ms: int) -> int:
+    """Tell how long ago a request was signed; 0 for one that says no time, or a later one."""
+    written = query.text("timestamp") or ""
+    return max(0, now_ms - int(written)) if written.isdecimal() else 0
+
+
 def check_time(query: Parameters, now_ms: int) -> None:
     """Refuse what is too old or comes from the future: -1021."""
     sent = query.whole("timestamp")

@@ -152,18 +152,45 @@ async def test_slow_answers_of_the_simulator_count_like_late_bots(fast):
     fast.tempo = Tempo(NOW.timestamp(), AT.timestamp(), 20.0)
 
     class Slow(Answers):
+        oldest_s = 0.0
+
         async def ping(self):
             fast.clock.seconds += 0.3  # six seconds of market time
 
-    await fast.timed(Slow()).ping()
     fast.lags["one"] = Lag(3.0, 300.0)
     fast._governor.has_begun = True
     unit = UnitSnapshot("one", process=ProcessFacts(is_alive=True))
     for _ in range(2):
-        fast.clock.seconds += 5
+        await fast.timed(Slow()).ping()
+        fast.clock.seconds += 6
         fast.watch([unit])
     await fast._turning
     assert 10 <= fast.tempo.speed < 20
+
+
+async def test_requests_that_take_too_long_count_as_well(fast):
+    fast.open(is_alive=False)
+    fast.tempo = Tempo(NOW.timestamp(), AT.timestamp(), 20.0)
+
+    class Late(Answers):
+        oldest_s = 24.0  # three times the limit
+
+    fast.lags["one"] = Lag(3.0, 300.0)
+    fast._governor.has_begun = True
+    await fast.timed(Late()).ping()
+    fast.watch([UnitSnapshot("one", process=ProcessFacts(is_alive=True))])
+    await fast._turning
+    assert fast.tempo.speed == 6.0
+    assert fast.request_s == 0.0  # judged once
+
+
+def test_ccxt_waits_as_long_as_always_in_real_time(fast):
+    section = {"name": "binance", "ccxt_config": {"verify": False, "options": {"a": 1}}}
+    patient = fast.patient(section)["ccxt_config"]
+    assert patient["timeout"] == 200_000
+    assert patient["options"] == {"a": 1, "recvWindow": 60_000}
+    assert patient["verify"] is False
+    assert "timeout" not in section["ccxt_config"]
 
 
 @given(st.floats(1.7e9, 1.8e9))

@@ -29,25 +29,44 @@ def test_the_limit_is_a_tenth_of_a_candle_and_never_less_than_slow_bots_need():
 
 
 def judged(governor, lags, speed=20.0, since_s=0.0):
-    """Feed one lag every five seconds; gives the speeds that came of it."""
+    """Feed one lag every six seconds; gives the speeds that came of it."""
     speeds = []
     for number, lag_s in enumerate(lags):
         load = None if lag_s is None else lag_s / LIMIT_S
-        change = governor.judge(speed, load, since_s + 5.0 * number)
+        change = governor.judge(speed, load, since_s + 6.0 * number)
         if change is not None:
             speed = change.speed
         speeds.append(speed)
     return speeds
 
 
-def test_full_speed_comes_when_all_bots_trade_and_not_before():
-    governor = Governor(20.0)
-    assert judged(governor, [None, None, 3.0], speed=1.0) == [1.0, 1.0, 20.0]
+def test_it_begins_slowly_when_all_bots_trade_and_not_before():
+    governor = Governor(60.0)
+    assert judged(governor, [None, None, 3.0], speed=1.0) == [1.0, 1.0, 10.0]
+
+
+def test_it_climbs_by_large_steps_until_something_was_too_much():
+    speeds = judged(Governor(60.0), [3.0] * 11, speed=1.0)
+    assert list(dict.fromkeys(speeds)) == [10.0, 15.0, 22.5, 33.75, 50.62]
+
+
+def test_below_what_was_too_much_it_climbs_again_and_then_feels_its_way():
+    governor = Governor(60.0, has_begun=True)
+    assert judged(governor, [600.0, 600.0, 600.0], speed=44.0)[-1] == 1.0
+    speeds = judged(governor, [3.0] * 40, speed=1.0, since_s=100.0)
+    safe = speeds.index(35.2)  # a fifth below the speed at which it was late
+    assert safe < 25
+    assert speeds[safe + 9] == 35.2
+    assert speeds[safe + 10] == 44.0
 
 
 def test_one_late_loop_is_forgiven_and_two_are_not():
-    assert judged(Governor(20.0, has_begun=True), [60.0, 3.0, 60.0, 3.0]) == [20.0] * 4
-    assert judged(Governor(20.0, has_begun=True), [60.0, 60.0]) == [20.0, 10.0]
+    assert judged(Governor(20.0, has_begun=True), [45.0, 3.0, 45.0, 3.0]) == [20.0] * 4
+    assert judged(Governor(20.0, has_begun=True), [45.0, 45.0]) == [20.0, 12.0]
+
+
+def test_what_is_twice_the_limit_is_not_forgiven():
+    assert judged(Governor(20.0, has_begun=True), [60.0]) == [9.0]
 
 
 def test_it_slows_down_by_as_much_as_the_lag_asks_for_but_never_below_the_clock():
@@ -57,15 +76,12 @@ def test_it_slows_down_by_as_much_as_the_lag_asks_for_but_never_below_the_clock(
 
 def test_a_change_says_what_was_measured():
     governor = Governor(20.0, has_begun=True)
-    governor.judge(20.0, 2.0, 0.0, "late by a minute")
-    change = governor.judge(20.0, 2.0, 5.0, "late by a minute")
-    assert change == Change(10.0, "late by a minute")
+    change = governor.judge(20.0, 2.5, 0.0, "late by a minute")
+    assert change == Change(7.2, "late by a minute")
 
 
-def test_after_a_calm_minute_it_goes_faster_again_up_to_what_was_wanted():
+def test_it_never_goes_beyond_what_was_wanted():
     speeds = judged(Governor(20.0, has_begun=True), [3.0] * 60, speed=10.0)
-    assert speeds[11] == 10.0
-    assert speeds[12] == 12.5
     assert max(speeds) == speeds[-1] == 20.0
 
 
