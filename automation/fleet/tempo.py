@@ -43,14 +43,14 @@ class Pace:
     lag_share: float = 0.1  # of the shortest candle
     lag_least_s: float = 20.0  # Freqtrade loops every 5 s; a slow exchange adds as much
     answer_limit_s: float = 4.0  # of the simulator
-    request_limit_s: float = 8.0  # on its way; as ccxt signs it, it is good for 10 s
+    request_limit_s: float = 10.0  # on its way: as ccxt signs it, it is good for so long
     judge_every_s: float = 6.0  # longer than between two looks at the simulator
     lates_before_slower: int = 2
-    load_at_once: float = 2.0  # so late that nothing is forgiven
+    load_at_once: float = 3.0  # so late that nothing is forgiven
     slowest_step: float = 0.25
     first_speed: float = 10.0  # when all bots trade
     calm_load: float = 0.5
-    calm_before_faster_s: float = 60.0
+    calm_before_faster_s: float = 30.0
     faster: float = 1.25
     calm_before_climbing_s: float = 8.0
     climb: float = 1.5  # below `safe_share` of the speed that was last too much

@@ -173,7 +173,7 @@ async def test_requests_that_take_too_long_count_as_well(fast):
     fast.tempo = Tempo(NOW.timestamp(), AT.timestamp(), 20.0)
 
     class Late(Answers):
-        oldest_s = 24.0  # three times the limit
+        oldest_s = 30.0  # three times the limit
 
     fast.lags["one"] = Lag(3.0, 300.0)
     fast._governor.has_begun = True
