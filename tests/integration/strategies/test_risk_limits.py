@@ -1,7 +1,8 @@
 """What no profile may lose: no liquidation, no stop behind it, no day beyond the limit by more than a candle.
 
-Over all real candles by the compiled engine, whose trades equal Freqtrade's; in crashes by Freqtrade
-itself. A seeded sample of both is run by `make test-long`, the rest by `make prove`.
+Over all real candles by the compiled engine, whose trades equal Freqtrade's, in isolated and in cross
+margin; in crashes by Freqtrade itself. The candle beyond the limit is the one that reached it, not
+any candle of the day. A seeded sample of both is run by `make test-long`, the rest by `make prove`.
 """
 
 import json
@@ -9,12 +10,12 @@ import random
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from automation.app.results import exchange_of
 from automation.worker.engine import evaluate, prepare
 from automation.worker.jobs import EngineJob
+from tests.integration.strategies import marks
 from tradekit.profiles import PROFILES
 
 GROUPS = {
@@ -37,6 +38,8 @@ MARKETS = [
     ("15m", NINE, "20220120-20250701"),
     ("1h", (*NINE, "LTC"), "20191101-20250701"),
 ]
+MARGINS = ("isolated", "cross")
+NO_FUNDING = (np.empty(0, dtype=np.int64), np.empty(0))
 CASES = [("5m", CRASH), ("15m", CRASH), ("1h", CRASH), ("15m", LUNA), ("1h", LUNA)]
 
 pytestmark = [
@@ -68,13 +71,21 @@ def text_of(part):
 
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize(
-    ("name", "market"),
-    sampled([(name, market) for market in MARKETS[::-1] for name in STRATEGIES], 1),
+    ("name", "market", "margin"),
+    sampled(
+        [
+            (name, market, mode)
+            for market in MARKETS[::-1]
+            for name in STRATEGIES
+            for mode in MARGINS
+        ],
+        1,
+    ),
 )
-def test_the_limits_hold_on_all_candles(data_dir, name, market):
+def test_the_limits_hold_on_all_candles(data_dir, name, market, margin):
     timeframe, bases, span = market
     pairs = tuple(f"{base}/USDT:USDT" for base in bases)
-    overrides = {"timeframe": timeframe, "enable_protections": True}
+    overrides = {"timeframe": timeframe, "enable_protections": True, "margin_mode": margin}
     job = EngineJob(
         name, data_dir, span, pairs, overrides=overrides, exchange_info=exchange_of(pairs)
     )
@@ -86,13 +97,14 @@ def test_the_limits_hold_on_all_candles(data_dir, name, market):
         assert result.engine == "kernel", result.reasons
         assert len(result.trades) > 100
         check_trades(result, limits)
-        equity = marked_equity(result, prepared.loaded.candles)
-        excess = worst_excess(equity, limits.daily_loss_frac)
+        tape = marks.tape_of(data_dir, timeframe, pairs, result.start, result.end)
+        days = days_of(result.start_balance, marks.held_by_engine(result), tape, limits)
         sys.stdout.write(
-            f"\n{name} {timeframe} {len(bases)} pairs {span} {limits.name}: {len(result.trades)} trades, "
-            f"worst day {worst_day(equity):.2%}, beyond limit and candle {excess:.3%}"
+            f"\n{name} {timeframe} {len(bases)} pairs {span} {margin} {limits.name}: "
+            f"{len(result.trades)} trades, worst day {days['worst'].max():.3%}, "
+            f"beyond limit and candle {days['beyond'].max():.4%}"
         )
-        assert excess <= 0.0
+        assert days["beyond"].max() <= 0.0
 
 
 def take(prepared, limits):
@@ -116,91 +128,69 @@ def check_trades(result, limits):
     assert (side * (trades["open_rate"] - trades["stop"]) <= 0.5 * way).all()
 
 
-def marked_equity(result, candles):
-    """Return the account's worth at each opening: open trades at the close before it, less fees.
-
-    The funding of a trade is spread evenly over its time; else it would fall on the day it closes.
-    """
-    dates = max((frame["date"] for frame in candles.values()), key=len)
-    grid = pd.DatetimeIndex(dates)[pd.DatetimeIndex(dates) >= pd.Timestamp(result.start, tz="UTC")]
-    seconds = grid.as_unit("s").asi8
-    closes = [
-        frame.set_index("date")["close"].reindex(grid).shift(1).to_numpy()
-        for frame in (candles[pair] for pair in result.pairs)
-    ]
-    equity = np.zeros(len(grid))
-    for trade in result.trades:
-        opened, closed = (
-            int(np.searchsorted(seconds, trade[f"{edge}_time"].astype(np.int64)))
-            for edge in ("open", "close")
-        )
-        held = slice(opened + 1, closed)
-        mark, amount = closes[trade["pair"]][held], trade["amount"]
-        side = -1.0 if trade["is_short"] else 1.0
-        fees = trade["fee_open"] * amount * (trade["open_rate"] + mark)
-        funding = trade["funding_fees"] * np.linspace(0.0, 1.0, len(mark), endpoint=False)
-        equity[held] += side * amount * (mark - trade["open_rate"]) - fees + funding
-        equity[closed:] += trade["profit_abs"]
-    return pd.Series(result.start_balance + equity, index=grid)
-
-
-def worst_day(equity):
-    begun = equity.groupby(equity.index.floor("D")).transform("first")
-    return float((1.0 - equity / begun).max())
-
-
-def worst_excess(equity, limit_frac):
-    """Return by how much a day lost more than the limit and the worst candle of that very day."""
-    days = equity.index.floor("D")
-    begun = equity.groupby(days).transform("first")
-    fall = (-equity.diff()).clip(lower=0.0).groupby(days).transform("max")
-    return float(((begun - equity - fall) / begun - limit_frac).max())
+def days_of(start_usdt, trades, tape, limits):
+    equity = marks.marked_equity(start_usdt, trades, tape)
+    return marks.days_lost(tape.opened_s, equity, limits.daily_loss_frac)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("timeframe", "span", "profile"),
-    sampled([(*case, profile) for case in CASES for profile in PROFILES], 1),
+    ("timeframe", "span", "profile", "margin"),
+    sampled([(*case, each, mode) for case in CASES for each in PROFILES for mode in MARGINS], 1),
 )
 def test_the_limits_hold_in_crashes(
-    freqtrade, results_of, data_dir, tmp_path, timeframe, span, profile
+    freqtrade, results_of, data_dir, tmp_path, timeframe, span, profile, margin
 ):
     overlay = tmp_path / "profile.json"
-    overlay.write_text(json.dumps({"freqfleet": {"profile": profile}}))
+    overlay.write_text(json.dumps({"freqfleet": {"profile": profile}, "margin_mode": margin}))
     freqtrade(
         "backtesting", "-c", str(overlay), "--timerange", "-".join(span), "--cache", "none",
-        "--timeframe", timeframe, "--strategy-list", *GROUPS[timeframe],
+        "--timeframe", timeframe, "--enable-protections", "--strategy-list", *GROUPS[timeframe],
     )  # fmt: skip
     limits = PROFILES[profile]
+    pairs = tuple(f"{base}/USDT:USDT" for base in THREE)
     for name in GROUPS[timeframe]:
         result = results_of()[name]
         for trade in result["trades"]:
             assert trade["exit_reason"] != "liquidation"
             assert trade["leverage"] <= limits.highest_leverage
-        equity = file_equity(result, data_dir, timeframe)
-        assert worst_excess(equity, limits.daily_loss_frac) <= 0.0
-
-
-def file_equity(result, data_dir, timeframe):
-    """Return the account's worth at each opening from a result file of Freqtrade."""
-    start, end = (
-        pd.Timestamp(result[f"backtest_{edge}_ts"], unit="ms", tz="UTC")
-        for edge in ("start", "end")
-    )
-    grid = pd.date_range(start, end, freq=timeframe.replace("m", "min"))
-    equity = pd.Series(float(result["starting_balance"]), index=grid)
-    for trade in result["trades"]:
-        name = trade["pair"].replace("/", "_").replace(":", "_")
-        frame = pd.read_feather(data_dir / "futures" / f"{name}-{timeframe}-futures.feather")
-        close = frame.set_index("date")["close"].shift(1).reindex(grid)
-        opened, closed = (
-            pd.Timestamp(trade[f"{edge}_timestamp"], unit="ms", tz="UTC")
-            for edge in ("open", "close")
+        start, end = (
+            np.datetime64(result[f"backtest_{edge}_ts"], "ms") for edge in ("start", "end")
         )
-        side = -1.0 if trade["is_short"] else 1.0
-        held = (grid > opened) & (grid < closed)
-        fees = trade["fee_open"] * trade["amount"] * (trade["open_rate"] + close[held])
-        funding = (trade["funding_fees"] or 0.0) * np.linspace(0.0, 1.0, held.sum(), endpoint=False)
-        equity[held] += side * trade["amount"] * (close[held] - trade["open_rate"]) - fees + funding
-        equity[grid >= closed] += trade["profit_abs"]
-    return equity
+        tape = marks.tape_of(data_dir, timeframe, pairs, start, end)
+        days = days_of(result["starting_balance"], marks.held_in_file(result), tape, limits)
+        sys.stdout.write(
+            f"\n{name} {timeframe} {'-'.join(span)} {margin} {profile}: {len(result['trades'])} trades, "
+            f"worst day {days['worst'].max():.3%}, beyond limit and candle {days['beyond'].max():.4%}"
+        )
+        assert days["beyond"].max() <= 0.0
+
+
+def test_a_candle_is_one_step_for_all_positions():
+    hour_s = 3_600
+    opened_s = np.arange(72) * hour_s
+    close = np.full(72, 100.0)
+    close[30:] = 95.0  # one candle falls, and stops one of two trades
+    before = np.concatenate(([np.nan], close[:-1]))
+    tape = marks.Tape(opened_s, {"A": before, "B": before}, {"A": NO_FUNDING, "B": NO_FUNDING})
+    stopped = marks.Held("A", False, 0, 30 * hour_s, True, 100.0, 50.0, 0.0, -250.0)
+    closed = marks.Held("B", False, 0, 31 * hour_s, False, 100.0, 50.0, 0.0, -250.0)
+    equity = marks.marked_equity(10_000.0, iter([stopped, closed]), tape)
+    assert equity[30] == 10_000.0
+    assert equity[31] == 9_500.0
+    assert marks.days_lost(opened_s, equity, 0.02)["beyond"].max() < 0.0
+    # a further loss after the candle that reached the limit is beyond it
+    equity[35:] -= 300.0
+    beyond = marks.days_lost(opened_s, equity, 0.02)["beyond"]
+    assert beyond.max() == pytest.approx(0.08 - 0.02 - 0.05)
+
+
+def test_funding_falls_on_the_day_it_was_paid():
+    hour_s = 3_600
+    opened_s = np.arange(72) * hour_s
+    close = np.full(72, 100.0)
+    paid = (np.array([8, 32]) * hour_s, np.array([0.1, 0.2]))  # USDT a coin
+    tape = marks.Tape(opened_s, {"A": close}, {"A": paid})
+    trade = marks.Held("A", True, 0, 40 * hour_s, False, 100.0, 10.0, 0.0, 3.0)
+    equity = marks.marked_equity(1_000.0, iter([trade]), tape)
+    assert list(equity[[7, 8, 31, 32, 40]]) == [1_000.0, 1_001.0, 1_001.0, 1_003.0, 1_003.0]
