@@ -224,14 +224,20 @@ def test_a_real_bot_does_an_hour_in_minutes_without_a_warning(rush):
 @pytest.mark.prove
 @pytest.mark.real_data
 @pytest.mark.timeout(8 * 3600)
-def test_three_live_bots_through_the_whole_of_the_day(rush, record_property):
+def test_three_live_bots_through_the_whole_of_the_day(rush):
     lost = LOST | {"probability": 0.03, "times": 12}
     rush.up(60, [lost, outage(AT + timedelta(hours=6, minutes=15))])
     took_s = rush.until(AT + timedelta(days=1), 7 * 3600)
     rush.settle()
     statements, faults = rush.explain()
     assert sum(entry[-1] == "processed, answer lost" for entry in faults) == 12
-    record_property("seconds", round(took_s))
+    changes = rush.freqfleet.journal("--kind", "market.speed_changed")
+    speeds = [each["payload"]["speed"] for each in changes]
+    print(
+        f"\nthe day took {took_s:.0f} s; speed changed {len(speeds)} times, at most {max(speeds)}"
+    )
     for name, one in statements.items():
-        parts = (one.deposit, one.realised, -one.commission, one.funding, one.told)
-        record_property(name, f"{parts} in 1e-8 USDT, {len(one.orders)} orders filled")
+        closed = one.deposit, one.realised, -one.commission, one.funding, one.told
+        print(f"{name}: deposit, profit, commission, funding, wallet = {closed} of 1e-8 USDT")
+        orders = f"{len(one.orders)} orders filled, {len(one.lost)} answers lost"
+        print(f"  {orders}, {len(one.corrections)} corrections by the operator")
