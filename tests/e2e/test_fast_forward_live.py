@@ -233,11 +233,13 @@ def test_three_live_bots_through_the_whole_of_the_day(rush):
     assert sum(entry[-1] == "processed, answer lost" for entry in faults) == 12
     changes = rush.freqfleet.journal("--kind", "market.speed_changed")
     speeds = [each["payload"]["speed"] for each in changes]
-    print(
-        f"\nthe day took {took_s:.0f} s; speed changed {len(speeds)} times, at most {max(speeds)}"
-    )
+    print(*_figures(took_s, speeds, statements), sep="\n")  # noqa: T201  to be recorded
+
+
+def _figures(took_s: float, speeds: list[float], statements: dict[str, money.Statement]):
+    yield f"\nthe day took {took_s:.0f} s; {len(speeds)} changes of speed, at most {max(speeds)}"
     for name, one in statements.items():
-        closed = one.deposit, one.realised, -one.commission, one.funding, one.told
-        print(f"{name}: deposit, profit, commission, funding, wallet = {closed} of 1e-8 USDT")
+        parts = one.deposit, one.realised, -one.commission, one.funding, one.told
+        yield f"{name}: deposit, profit, commission, funding, wallet = {parts} of 1e-8 USDT"
         orders = f"{len(one.orders)} orders filled, {len(one.lost)} answers lost"
-        print(f"  {orders}, {len(one.corrections)} corrections by the operator")
+        yield f"  {orders}, {len(one.corrections)} corrections by the operator"
