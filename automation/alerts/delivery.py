@@ -2,8 +2,9 @@
 
 Decides order (the worst first), what happens on failure (later, or by the fallback) and that a
 backlog goes out as few messages. Every attempt uses the same message name, so that a second copy
-can be recognised. Refuses to know how a channel sends. One `Courier` per channel, so that a slow
-one holds up nobody else; `service` runs them.
+can be recognised. What waits because its channel failed goes as soon as something gets through:
+a channel that works keeps nobody waiting. Refuses to know how a channel sends. One `Courier` per
+channel, so that a slow one holds up nobody else; `service` runs them.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from automation.alerts.notification import MOST_LISTED, Notification, together
 from automation.alerts.rendering import Style, render
 from automation.alerts.settings import Rule
 from automation.alerts.severity import Severity
+from automation.alerts.steadytime import SteadyTime
 from automation.core.clock import Clock
 from automation.core.errors import DependencyError, PermanentError, TransientError
 from automation.journal import Draft, Journal
@@ -94,10 +96,18 @@ class Courier:
         self._on_fallback = on_fallback
         self.breaker = Breaker()
         self._wake = asyncio.Event()
-        self._due_s: list[float] = []
+        # A wall clock that goes back keeps no message waiting.
+        self._time = SteadyTime(clock)
+        self._due_s: dict[str, float] = {}
+        self._freed: set[str] = set()
+        self._refused: set[str] = set()
+        self._failures: dict[str, int] = {}
+        """Failures by message, in this life: neither a 429 nor a kill says that it cannot go."""
 
-    def wake(self) -> None:
-        """Say that there is something to deliver."""
+    def wake(self, *, is_urgent: bool = False) -> None:
+        """Say that there is something to deliver; what is urgent is tried on a broken channel too."""
+        if is_urgent:
+            self.breaker.hurries()
         self._wake.set()
 
     async def run(self) -> None:
@@ -123,15 +133,18 @@ class Courier:
         most = 1 if self.breaker.is_broken and waits_s == 0 else AT_ONCE
         lease_us = round(2 * self._timeout_s * 1e6)
         claimed = await asyncio.to_thread(
-            self._journal.store.claim, most, self._journal.now_us(), lease_us, [kind_of(self.name)]
+            self._journal.store.claim, most, self._time.now_us(), lease_us, [kind_of(self.name)]
         )
+        for one in claimed:
+            self._due_s.pop(one.key, None)
         for parcel in _parcels(claimed):
             await self._deliver(parcel)
+        await self._hasten()
         if claimed:
             return 0.0
         now_s = self._clock.monotonic()
-        self._due_s = [due for due in self._due_s if due > now_s]
-        return min([LOOK_EVERY_S, *(due - now_s for due in self._due_s)])
+        ahead_s = [due - now_s for due in self._due_s.values() if due > now_s]
+        return min([LOOK_EVERY_S, *ahead_s])
 
     async def _deliver(self, parcel: Parcel) -> None:
         waits_s = self.breaker.waits_s(self._clock.monotonic())
@@ -174,28 +187,60 @@ class Courier:
             )
         )
         self._settle(parcel, "done", 0, "delivered", drafts)
+        # What was refused for good itself would only break the channel again.
+        self._freed.update(self._due_s.keys() - self._refused)
+
+    async def _hasten(self) -> None:
+        """Make due at once what waited when something got through."""
+        settlements = [
+            Settlement(name, "pending", 0, "the channel works again") for name in self._freed
+        ]
+        for name in self._freed:
+            self._due_s.pop(name, None)
+        self._freed.clear()
+        if settlements:
+            # Durable before the next claim: it must not undo a lease.
+            await asyncio.wrap_future(self._journal.submit([], settlements=settlements, keep=True))
 
     def _failed(self, parcel: Parcel, error: DependencyError) -> None:
         now_s = self._clock.monotonic()
         drafts = []
+        backed_off_s = 0.0
         if isinstance(error, Busy):
             self.breaker.rests(now_s, error.retry_after_s)
-        elif self.breaker.fails(now_s, for_good=isinstance(error, PermanentError)):
-            state = ChannelState(channel=self.name, reason=str(error))
-            drafts.append(self._draft("channel_broken", state))
-        self._later(parcel, error, drafts)
+        else:
+            for_good = isinstance(error, PermanentError)
+            failures = self._count_failure(parcel, for_good=for_good)
+            backed_off_s = self.breaker.pause_s(failures, for_good=for_good)
+            if self.breaker.fails(now_s, for_good=for_good):
+                state = ChannelState(channel=self.name, reason=str(error))
+                drafts.append(self._draft("channel_broken", state))
+        self._later(parcel, error, drafts, backed_off_s=backed_off_s)
 
-    def _later(self, parcel: Parcel, error: DependencyError, drafts: Sequence[Draft] = ()) -> None:
+    def _count_failure(self, parcel: Parcel, *, for_good: bool) -> int:
+        if for_good:
+            self._refused.update(parcel.names)
+        failures = 1 + max(self._failures.get(name, 0) for name in parcel.names)
+        self._failures.update(dict.fromkeys(parcel.names, failures))
+        return failures
+
+    def _later(
+        self,
+        parcel: Parcel,
+        error: DependencyError,
+        drafts: Sequence[Draft] = (),
+        *,
+        backed_off_s: float = 0.0,
+    ) -> None:
         if self._gives_way(parcel, error):
             self._hand_to_fallback(parcel, error, drafts)
             return
         now_s = self._clock.monotonic()
         asked_s = error.retry_after_s if isinstance(error, TransientError) else 0.0
-        backed_off_s = 0.0 if isinstance(error, Busy) else self.breaker.pause_s(parcel.attempts)
         pause_s = max(backed_off_s, asked_s, self.breaker.waits_s(now_s))
-        self._due_s.append(now_s + pause_s)
+        self._due_s.update(dict.fromkeys(parcel.names, now_s + pause_s))
         said = self._undelivered(parcel, error, f"again in {pause_s:.0f} s")
-        due_us = self._journal.now_us() + round(pause_s * 1e6)
+        due_us = self._time.now_us() + round(pause_s * 1e6)
         self._settle(parcel, "pending", due_us, str(error), [*drafts, *said])
 
     def _gives_way(self, parcel: Parcel, error: DependencyError) -> bool:
@@ -256,6 +301,10 @@ class Courier:
         effects: Iterable[Effect] = (),
     ) -> None:
         assert state in {"done", "pending"}
+        if state == "done":
+            self._refused.difference_update(parcel.names)
+            for name in parcel.names:
+                self._failures.pop(name, None)
         settlements = [
             Settlement(one.key, "done" if state == "done" else "pending", due_us, result[:500])
             for one in parcel.effects

@@ -57,7 +57,7 @@ Severities are low, medium, high, critical and emergency. An emergency is told a
 4. Silences, inhibition and quiet hours hold an alert back when its group would speak. It is told when they end, if it still holds. A notice (`once`) that is silenced or inhibited is dropped.
 5. A channel takes `limit` messages. When more groups than that have something to say, they say it in one digest, at once if the channel has room, else as soon as it has.
 6. Nobody acknowledges: after the delay of its severity (low 2 h, medium 1 h, high 15 min, critical 5 min) the next step of `escalation` hears of it, and of its end.
-7. A message that a channel refuses is tried again after 1, 2, 4 … at most 300 s; a 429 is obeyed as written. Five failures in a row, or a refusal for good, break the channel: it is tried now and then, and its `fallback` takes over. Without a fallback messages wait; more than three that waited go out together, each message naming up to 20 alerts.
+7. A message that a channel refuses is tried again after 1, 2, 4 … at most 60 s; a 429 is obeyed as written and counts as no failure. Five failures in a row (at least 1 s apart), or a refusal for good, break the channel: its `fallback` takes over, and it is tried again after 30 s, then each minute (up to 5 minutes apart while it refuses for good, like a wrong token), and at once for an emergency. Once something gets through, what waited goes at once (what was refused for good excepted); a restart also tries everything at once. Without a fallback messages wait; more than three that waited go out together, each message naming up to 20 alerts.
 8. When the journal takes nothing for 10 s, the channels are told directly.
 
 A message ends in its name, like `#telegram-12`. One that comes twice (the power went between sending and writing it down) comes under the same name.
@@ -89,6 +89,7 @@ _GUARDS = """
 | inhibition, silences, quiet hours | `test_mutes` |
 | back-off and 429 | `test_delivery`: a 429 is obeyed, pauses grow |
 | breaker, fallback | `test_delivery`: a channel that fails gives way to its fallback |
+| haste once a channel works again | `test_delivery`: what waited goes at once when something gets through |
 | limit and digest | `test_speaking` |
 | escaping | `test_rendering`: what events say stays text |
 | plain facts for a broken template | `test_rendering` |

@@ -166,8 +166,9 @@ class AlertService:
                 await asyncio.sleep(1.0)
         self._is_refused = False
         self.state = step.state
-        for channel in {one.channel for one in step.notifications}:
-            self._wake_courier(channel)
+        for notification in step.notifications:
+            is_urgent = notification.severity is Severity.EMERGENCY
+            self._wake_courier(notification.channel, is_urgent=is_urgent)
 
     async def _speak_up(self, notifications: Sequence[Notification], reason: str) -> None:
         """Tell the channels directly what the journal cannot take: rather twice than never."""
@@ -234,6 +235,6 @@ class AlertService:
         if settlements:
             await asyncio.wrap_future(self._journal.submit([], settlements=settlements))
 
-    def _wake_courier(self, channel: str) -> None:
+    def _wake_courier(self, channel: str, *, is_urgent: bool = False) -> None:
         if channel in self._couriers:
-            self._couriers[channel].wake()
+            self._couriers[channel].wake(is_urgent=is_urgent)

@@ -12,6 +12,8 @@ import httpx
 from automation.core.errors import PermanentError, TransientError
 
 LONGEST_WAIT_S = 3600.0
+LEAST_WAIT_S = 0.1
+"""A 429 that asks for no wait at all still gets one."""
 _QUIET = ("httpx", "httpcore")
 
 
@@ -75,7 +77,7 @@ def wait_s(response: httpx.Response) -> float:
     if wanted is None:
         wanted = response.headers.get("retry-after")
     try:
-        return min(LONGEST_WAIT_S, max(0.0, float(wanted)))
+        return min(LONGEST_WAIT_S, max(LEAST_WAIT_S, float(wanted)))
     except (TypeError, ValueError):
         return 1.0
 

@@ -1,8 +1,10 @@
 """Real servers on loopback, real HTTP, a real journal."""
 
+import asyncio
 import socket
 import time
 
+from automation.alerts.breaker import Breaker
 from automation.alerts.delivery import kind_of
 
 
@@ -64,6 +66,74 @@ async def test_a_429_is_no_failure_however_often(
         assert time.monotonic() - started < 15
     assert receivers.attempts == 9
     assert not journal.search(kind="alert.channel_broken")
+
+
+async def test_a_429_does_not_make_the_pause_after_a_failure_longer(
+    journal, make_settings, serve, happen, receivers, until
+):
+    receivers.answers.extend([(429, 0.1)] * 6 + [(500, 0)])  # by attempts it would wait a minute
+    async with serve(journal, make_settings("slack")):
+        happen.liquidated()
+        await until(lambda: journal.search(kind="alert.delivered"), 20)
+    assert receivers.attempts == 8
+
+
+async def test_a_429_that_asks_for_no_wait_is_no_reason_to_hurry(
+    journal, make_settings, serve, happen, receivers, until
+):
+    receivers.answers.extend([(429, 0.0)] * 10)
+    async with serve(journal, make_settings("slack")):
+        started = time.monotonic()
+        happen.liquidated()
+        await until(lambda: receivers.taken)
+    assert receivers.taken[0].at_s - started >= 1.0
+
+
+async def test_what_waited_goes_at_once_when_something_gets_through(
+    journal, make_settings, serve, happen, receivers, until, monkeypatch
+):
+    monkeypatch.setattr(Breaker, "pause_s", lambda *_args, **_named: 60.0)
+    receivers.answers.append((500, 0))
+    settings = make_settings("slack", route={"group_by": ["bot"], "group_wait": "0"})
+    async with serve(journal, settings):
+        happen.liquidated("first")
+        await until(lambda: journal.search(kind="alert.undelivered"))
+        happen.liquidated("second")
+        await until(lambda: len(journal.search(kind="alert.delivered")) == 2)
+    assert [name for text in receivers.texts for name in ("first", "second") if name in text] == [
+        "second",
+        "first",
+    ]
+    assert receivers.attempts == 3, "each was sent once"
+
+
+async def test_what_was_refused_for_good_is_not_tried_again_for_each_success(
+    journal, make_settings, serve, happen, receivers, until, monkeypatch
+):
+    monkeypatch.setattr(Breaker, "pause_s", lambda *_args, **_named: 60.0)
+    receivers.answers.append((400, 0))
+    settings = make_settings("slack", route={"group_by": ["bot"], "group_wait": "0"})
+    async with serve(journal, settings) as service:
+        happen.liquidated("poison")
+        await until(lambda: journal.search(kind="alert.channel_broken"))
+        service._couriers["slack"].breaker.succeeds()
+        for number in (1, 2):
+            happen.liquidated(f"well-{number}")
+            await until(lambda number=number: len(receivers.taken) == number)
+        await asyncio.sleep(0.5)
+    assert receivers.attempts == 3
+    assert len(journal.store.effects("pending", 10)) == 1
+
+
+async def test_an_emergency_is_tried_at_once_on_a_broken_channel(
+    journal, make_settings, serve, happen, receivers, until
+):
+    receivers.answers.append((400, 0))
+    async with serve(journal, make_settings("slack")):
+        happen.exited()
+        await until(lambda: journal.search(kind="alert.channel_broken"))
+        happen.liquidated()
+        await until(lambda: any("liquidated" in text for text in receivers.texts))
 
 
 async def test_failures_are_tried_again_with_growing_pauses(

@@ -21,6 +21,7 @@ NOTICED_BY = {
     "quiet_hours": [UNIT / "test_mutes.py"],
     "back_off": [HERE / "test_delivery.py", "-k", "429 or pauses"],
     "breaker_itself": [HERE / "test_delivery.py", "-k", "fallback"],
+    "hasten": [HERE / "test_delivery.py", "-k", "gets_through"],
     "limit": [UNIT / "test_speaking.py", "-k", "not storm"],
     "fallback": [HERE / "test_delivery.py", "-k", "fallback"],
     "escape": [UNIT / "test_rendering.py", "-k", "stays_text"],

@@ -11,6 +11,7 @@ from automation.alerts.channels.http import new_client
 from automation.alerts.heartbeat import HeartbeatSender
 from automation.core.clock import SystemClock
 from automation.core.errors import ConfigError
+from automation.journal import Journal
 from automation.testing import ManualClock
 
 
@@ -72,6 +73,19 @@ async def test_a_clock_that_goes_back_holds_nothing_up(
     async with serve(journal, make_settings("slack"), clock=clock):
         happen.liquidated("d")
         await until(lambda: len(receivers.taken) == 4, 5)
+
+
+async def test_a_clock_that_goes_back_keeps_no_message_that_is_to_be_tried_again(
+    tmp_path, make_settings, serve, happen, receivers, until
+):
+    clock = ShiftedClock()
+    receivers.answers.append((500, 0))
+    with Journal.open(tmp_path / "shifted.db", clock=clock) as journal:
+        async with serve(journal, make_settings("slack"), clock=clock):
+            happen.liquidated(journal=journal)
+            await until(lambda: journal.search(kind="alert.undelivered"))
+            clock.jump(-3600)
+            await until(lambda: receivers.taken)
 
 
 async def test_the_sign_of_life_is_given_as_long_as_there_is_life(

@@ -64,7 +64,7 @@ def quiet_hours():
 
 def back_off():
     """Try again at once, whatever the other side asked."""
-    breaker.Breaker.pause_s = lambda _self, _attempts: 0.0
+    breaker.Breaker.pause_s = lambda *_args, **_named: 0.0
     breaker.Breaker.waits_s = lambda _self, _now_s: 0.0
     http.wait_s = lambda _response: 0.0
 
@@ -72,6 +72,15 @@ def back_off():
 def breaker_itself():
     """Never count a channel as broken."""
     breaker.Breaker.fails = lambda *_args, **_named: False
+
+
+def hasten():
+    """Let what failed wait out its pause, although the channel works again."""
+
+    async def nothing(_self):
+        return None
+
+    delivery.Courier._hasten = nothing
 
 
 def limit():
@@ -121,7 +130,7 @@ def steady_time():
 GUARDS = {
     guard.__name__: guard
     for guard in (
-        outbox, dedup, inhibition, silence, quiet_hours, back_off, breaker_itself, limit, fallback,
+        outbox, dedup, inhibition, silence, quiet_hours, back_off, breaker_itself, hasten, limit, fallback,
         escape, plain_facts, taken, steady_time,
     )
 }  # fmt: skip

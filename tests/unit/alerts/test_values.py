@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from automation.alerts.breaker import LONGEST_PAUSE_S, OPEN_S, Breaker
+from automation.alerts.breaker import LONGEST_PAUSE_S, LONGEST_REFUSED_S, OPEN_S, Breaker
 from automation.alerts.duration import Duration, parse_duration, show_duration
 from automation.alerts.matching import MISSING, Test, Where, all_pass
 from automation.alerts.steadytime import SteadyTime
@@ -95,7 +95,7 @@ def test_pauses_double_and_are_spread():
 
 def test_five_failures_break_a_channel_and_one_success_mends_it():
     breaker = Breaker()
-    assert [breaker.fails(0.0) for _ in range(5)] == [False] * 4 + [True]
+    assert [breaker.fails(float(s)) for s in range(-4, 1)] == [False] * 4 + [True]
     assert breaker.waits_s(0.0) == OPEN_S
     assert breaker.waits_s(OPEN_S) == 0.0
     assert not breaker.fails(OPEN_S)
@@ -105,10 +105,29 @@ def test_five_failures_break_a_channel_and_one_success_mends_it():
     assert not breaker.succeeds()
 
 
+def test_many_failures_at_one_moment_do_not_break_a_channel():
+    breaker = Breaker()
+    assert not any(breaker.fails(n / 1000) for n in range(100))
+    assert breaker.waits_s(0.1) == 0.0
+    assert [breaker.fails(float(s)) for s in range(1, 5)] == [False] * 3 + [True]
+
+
+def test_a_broken_channel_is_tried_each_minute_and_more_rarely_where_it_is_refused_for_good():
+    for for_good, longest_s in ((False, LONGEST_PAUSE_S), (True, LONGEST_REFUSED_S)):
+        breaker, now_s = Breaker(), 0.0
+        for _ in range(20):
+            breaker.fails(now_s, for_good=for_good)
+            now_s += max(2.0, breaker.waits_s(now_s))
+        breaker.fails(now_s, for_good=for_good)
+        assert breaker.waits_s(now_s) == longest_s
+
+
 def test_a_refusal_for_good_breaks_a_channel_at_once_and_a_429_never():
     breaker = Breaker()
     breaker.rests(0.0, 7.0)
     assert (breaker.waits_s(0.0), breaker.is_broken) == (7.0, False)
+    breaker.hurries()
+    assert breaker.waits_s(0.0) == 7.0, "what it asked for is kept"
     assert breaker.fails(0.0, for_good=True)
 
 
