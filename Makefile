@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up test test-long prove check lint fmt types layers bench results docs lock clean
-.PHONY: gate gate-bundle gate-renew gate-propose audit static images image-push image-digest
+.PHONY: gate gate-bundle gate-verdict gate-renew gate-propose audit static actionlint images image-push image-digest
 .PHONY: image-verify image-smoke channel channel-back
 
 help:  ## list the commands
@@ -54,6 +54,10 @@ gate-bundle: setup
 	elif test -n "$$FREQFLEET_DATA"; then $(BIN)/freqfleet gate bundle --data "$$FREQFLEET_DATA" --timeframes $(GATE_TIMEFRAMES) --pairs $(GATE_PAIRS) --timerange $(GATE_RANGE) -o $(GATE_BUNDLE); \
 	else $(BIN)/freqfleet gate bundle --seed 7 --timeframes $(GATE_TIMEFRAMES) --pairs $(GATE_PAIRS) --timerange $(GATE_RANGE) -o $(GATE_BUNDLE); fi
 
+gate-verdict:
+	@test "$(TOUCHED)" = success || { echo "which strategies are touched is not known: $(TOUCHED)"; exit 1; }
+	@test "$(GATE)" = success -o "$(GATE)" = skipped || { echo "the gate of a touched strategy: $(GATE)"; exit 1; }
+
 gate-renew: setup
 	$(BIN)/freqfleet gate bundle --download --timeframes $(GATE_TIMEFRAMES) --pairs $(GATE_PAIRS) --timerange "$$(date -u -d '-6 months' +%Y%m01)-$$(date -u +%Y%m01)" -o configs/gate.bundle.tar.zst
 	# What a strategy does on the new candles is for the pull request to judge: exit 1 is no obstacle.
@@ -74,7 +78,15 @@ audit: setup  ## look up known vulnerabilities of every pinned dependency (needs
 	@mkdir -p $(AUDIT) $(FINDINGS)
 	@printf '[project]\nname = "pinned"\nversion = "0"\nrequires-python = ">=3.11,<3.14"\n' > $(AUDIT)/pyproject.toml
 	$(BIN)/uv add --quiet --project $(AUDIT) --no-sync --requirements requirements/lock.txt
-	$(BIN)/uv audit --preview-features audit --project $(AUDIT) --output-format sarif > $(FINDINGS)/dependencies.sarif
+	@# A file without a word in it is no SARIF: kept only if the look-up told something.
+	$(BIN)/uv audit --preview-features audit --project $(AUDIT) --output-format sarif > $(AUDIT)/found.sarif; \
+	code=$$?; test ! -s $(AUDIT)/found.sarif || mv $(AUDIT)/found.sarif $(FINDINGS)/dependencies.sarif; exit $$code
+
+# Go checks the version against its public checksum database; ACTIONLINT names a program that is there.
+ACTIONLINT ?= go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+actionlint:  ## check the workflows with actionlint (needs Go and the network, or ACTIONLINT=PROGRAM)
+	$(ACTIONLINT)
 
 static: setup  ## ruff's and zizmor's findings as SARIF; fails if there are any
 	@mkdir -p $(FINDINGS)

@@ -118,8 +118,17 @@ def _select(
     top: Path,
     scratch: Path,
 ) -> Selection:
+    measures = [
+        path for path in (_file(request, top), _bundle_file(request, settings, top)) if path
+    ]
     asked = Request(
-        top, request.ref, request.is_all, request.with_base, request.names, request.files
+        root=top,
+        ref=request.ref,
+        is_all=request.is_all,
+        with_base=request.with_base,
+        names=request.names,
+        files=request.files,
+        measures=measures,
     )
     layers = tuple(configs() / layer for layer in _LAYERS)
     return select(asked, settings, repository, scratch / "base", layers)
@@ -140,11 +149,22 @@ def _report(
     )
 
 
-def _settings(request: GateRequest, top: Path) -> GateSettings:
+def _file(request: GateRequest, top: Path) -> Path | None:
     if request.config is not None:
-        return load_settings(request.config)
+        return request.config
     found = [path for path in (top / DEFAULT_CONFIG, top / "gate.yaml") if path.is_file()]
-    return load_settings(found[0]) if found else GateSettings()
+    return found[0] if found else None
+
+
+def _settings(request: GateRequest, top: Path) -> GateSettings:
+    file = _file(request, top)
+    return GateSettings() if file is None else load_settings(file)
+
+
+def _bundle_file(request: GateRequest, settings: GateSettings, top: Path) -> Path | None:
+    if request.bundle is not None:
+        return request.bundle
+    return None if settings.bundle is None else top / settings.bundle
 
 
 def _cache(request: GateRequest, settings: GateSettings, top: Path) -> Cache:
@@ -155,7 +175,7 @@ def _cache(request: GateRequest, settings: GateSettings, top: Path) -> Cache:
 
 
 def _open(request: GateRequest, settings: GateSettings, top: Path, scratch: Path) -> Bundle:
-    path = request.bundle or (top / settings.bundle if settings.bundle is not None else None)
+    path = _bundle_file(request, settings, top)
     if path is None or (request.is_smoke and request.bundle is None and not path.exists()):
         if not request.is_smoke:
             cure = "name one with --bundle, or make one with freqfleet gate bundle"

@@ -93,7 +93,10 @@ def judge_lookahead(
     settings: LookaheadSettings,
     places: Sequence[Place],
 ) -> Check:
-    """Judge lookahead-analysis over its ranges; fewer trades than `least_trades` is not judged."""
+    """Judge lookahead-analysis over its ranges.
+
+    Not judged with fewer trades than `least_trades`, or where a process was stopped (`why`).
+    """
     done = [one for one in answers if "error" not in one]
     biased = [one for one in done if one["entries"] or one["exits"] or one["columns"]]
     if biased:
@@ -107,6 +110,9 @@ def judge_lookahead(
     if trades < settings.least_trades:
         sentence = f"only {trades} trades could be examined, {settings.least_trades} are needed"
         return Check("look-ahead", _NOT_JUDGED, sentence + remark)
+    if why:
+        sentence = f"the analysis of a window did not finish: {why}"
+        return Check("look-ahead", _NOT_JUDGED, sentence)
     return Check("look-ahead", _PASS, f"{trades} trades examined, none used later candles{remark}")
 
 

@@ -3,8 +3,8 @@
 Decides when a process has had enough and ends its whole group. Time is processor time, so that a
 busy machine changes no verdict; the clock on the wall is only a backstop for what sleeps. Memory is
 what is resident (RSS); address space would also count what libraries merely reserve. Both are
-summed over the process and its children and looked at ten times a second. Refuses to know what runs. Called by `analysis` and, as a
-`core.backtests.Guard`, around backtests.
+summed over the process and its children and looked at ten times a second. Refuses to know what
+runs. Called by `bench` and, as a `core.backtests.Guard`, around backtests.
 """
 
 import asyncio
@@ -20,20 +20,23 @@ import psutil
 from automation.core.errors import PermanentError
 
 _LOOK_EVERY_S = 0.1
-_WALL_FACTOR = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one process may use: seconds of processor time, MB of resident memory."""
+    """What one process may use: seconds of processor time, MB of resident memory.
+
+    `wall_factor` times as long on the clock is the backstop for what sleeps.
+    """
 
     time_s: float
     memory_mb: float
+    wall_factor: float = 8.0
 
     @property
     def wall_s(self) -> float:
         """Seconds on the clock after which it is stopped whatever it used."""
-        return self.time_s * _WALL_FACTOR
+        return self.time_s * self.wall_factor
 
 
 class LimitExceeded(PermanentError):

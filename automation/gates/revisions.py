@@ -66,6 +66,12 @@ class Repository:
                 return Path(old)
         return None
 
+    def changed(self, revision: Revision, paths: Sequence[Path]) -> tuple[str, ...]:
+        """Name those of the files `paths` (relative) that differ from `revision`."""
+        named = [path.as_posix() for path in paths]
+        content = self._git("diff", "--name-only", "-z", revision.commit, "--", *named)
+        return tuple(filter(None, (content or "").split("\0"))) if named else ()
+
     def head(self) -> str | None:
         """Tell the commit that is checked out."""
         return self._commit("HEAD")

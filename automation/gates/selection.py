@@ -1,8 +1,8 @@
 """Which strategies are judged, and what each is compared with.
 
 A strategy is touched if the fingerprint of its code or of the configurations differs from the
-base's: its own file, its parameters, the kit it imports, the layers it runs under. Refuses to know
-how anything is run. Called by `app`.
+base's: its own file, its parameters, the kit it imports, the layers it runs under. All are touched
+where the gate's own file or its bundle differs. Refuses to know how anything is run. Called by `app`.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class Request:
     """What the user asked to judge, in the checkout at `root`.
 
     `names` and `files` restrict it; `is_all` takes untouched strategies too; without
-    `with_base` nothing is compared.
+    `with_base` nothing is compared. `measures` are the gate's own file and its bundle.
     """
 
     root: Path
@@ -71,6 +71,7 @@ class Request:
     with_base: bool = True
     names: Collection[str] = ()
     files: Collection[Path] = ()
+    measures: Collection[Path] = ()
 
 
 def select(
@@ -87,23 +88,33 @@ def select(
     new = _sides(request.root, settings, default_configs)
     revision = _revision(request, repository)
     base: dict[str, Side] = {}
+    measures: tuple[str, ...] = ()
     if isinstance(revision, Revision) and repository is not None:
         inside = request.root.relative_to(repository.root)
         paths = [inside / path for path in (*settings.strategies, *settings.configs)]
         repository.export(revision, [*paths, *_config_folders(paths, settings)], exported)
         base = _base_sides(exported / inside, settings, default_configs)
+        measures = repository.changed(revision, _inside(request.measures, repository.root))
     _check_names(request.names, new)
     subjects = [
         _subject(side, base, revision, request.root, repository)
         for name, side in new.items()
         if name not in settings.skip and _is_asked(side, request)
     ]
-    kept = tuple(one for one in subjects if request.is_all or one.is_touched)
-    notes = [f"{name} is not judged: {reason}" for name, reason in sorted(settings.skip.items())]
+    is_all = request.is_all or bool(measures)
+    kept = tuple(one for one in subjects if is_all or one.is_touched)
+    notes = [f"{name} differs from the base's: every strategy is judged" for name in measures]
+    notes += [f"{name} is not judged: {reason}" for name, reason in sorted(settings.skip.items())]
     notes += [f"{name} was removed" for name in sorted(base.keys() - new.keys())]
     if settings.without:
         notes.append(f"left out by the configuration: {', '.join(settings.without)}")
     return Selection(kept, tuple(notes), _describe(revision))
+
+
+def _inside(paths: Collection[Path], root: Path) -> list[Path]:
+    """Keep the paths inside the repository, relative to it; others have no history."""
+    whole = [path.resolve() for path in paths]
+    return [path.relative_to(root) for path in whole if path.is_relative_to(root)]
 
 
 def _revision(request: Request, repository: Repository | None) -> Revision | Refusal | None:

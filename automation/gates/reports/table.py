@@ -5,23 +5,25 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from automation.gates.reports.words import COLOURS, MARKS, amount, figure, interval
+from automation.gates.reports.words import COLOURS, MARKS, amount, figure, interval, measure
 from automation.gates.verdicts import GateReport, Status, StrategyReport
 
 
 def table(report: GateReport) -> RenderableType:
-    """Draw the report for a terminal."""
-    drawn = Table(box=SIMPLE_HEAD, title=f"{report.timerange} in {len(report.windows)} windows")
+    """Draw the report for a terminal; eighty columns are enough for names of usual length."""
+    title = f"{report.timerange} in {len(report.windows)} windows"
+    drawn = Table(box=SIMPLE_HEAD, title=title, pad_edge=False, collapse_padding=True)
     drawn.add_column("strategy", no_wrap=True)
     drawn.add_column("verdict", no_wrap=True)
-    for head in ("trades", "profit", "drawdown", "factor", "Sharpe", "day against base"):
-        drawn.add_column(head, justify="right")
+    for head in ("trades", "profit", "drawdown", "factor"):
+        drawn.add_column(head, justify="right", no_wrap=True)
     for one in report.strategies:
-        verdict = Text(f"{MARKS[one.verdict]} {one.verdict}", style=COLOURS[one.verdict])
+        short = str(one.verdict).partition(",")[0]  # the last line has it whole
+        verdict = Text(f"{MARKS[one.verdict]} {short}", style=COLOURS[one.verdict])
         drawn.add_row(one.name, verdict, *_cells(one))
     lines: list[RenderableType] = [drawn] if report.strategies else []
     for one in report.strategies:
-        lines += _reasons(one)
+        lines += [*_against_base(one, has_base=report.base != "none"), *_reasons(one)]
     lines.append(Text(f"base {report.base}, bundle {report.bundle[:12]}", style="dim"))
     lines.append(Text(report.headline, style="bold green" if report.passed else "bold red"))
     return Group(*lines)
@@ -34,19 +36,21 @@ def _cells(one: StrategyReport) -> list[str]:
         figure(found, "profit_frac", "{:+.1%}"),
         figure(found, "drawdown_frac", "{:.1%}"),
         figure(found, "profit_factor", "{:.2f}"),
-        figure(found, "sharpe", "{:.2f}"),
-        _against_base(one),
     ]
 
 
-def _against_base(one: StrategyReport) -> str:
+def _against_base(one: StrategyReport, *, has_base: bool) -> list[Text]:
+    """Say in a line what became of the base's trades, or why there was nothing to compare."""
     made = one.comparison
     if made is None:
-        return one.base_note.partition(":")[0]
-    if made.is_identical:
-        return "unchanged"
-    first = made.intervals[0]
-    return f"{amount(first.difference, first.unit, signed=True)} bps ({interval(first)})"
+        told = one.base_note if has_base and one.figures is not None else ""
+    elif made.is_identical:
+        told = "every trade is as it was"
+    else:
+        first = made.intervals[0]
+        change = amount(first.difference, first.unit, signed=True)
+        told = f"{measure(first)} {change} ({interval(first)})"
+    return [Text.assemble((f"{one.name}: ", "bold"), "against the base: ", told)] if told else []
 
 
 def _reasons(one: StrategyReport) -> list[Text]:
@@ -55,7 +59,7 @@ def _reasons(one: StrategyReport) -> list[Text]:
         Text.assemble(
             (f"{one.name}: ", "bold"),
             (f"{check.name} {check.status}: ", colours[check.status]),
-            check.sentence,
+            " ".join(check.sentence.split()),
             *(f" [{place.path}:{place.line}]" for place in check.places[:3]),
         )
         for check in one.reasons

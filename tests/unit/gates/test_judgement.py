@@ -86,6 +86,7 @@ LOOKAHEAD = LookaheadSettings(least_trades=30)
         ([answer(20), answer(20)], "", Status.PASS),
         ([answer(20), answer(9)], "", Status.NOT_JUDGED),
         ([], "was stopped", Status.NOT_JUDGED),
+        ([answer(40)], "was stopped", Status.NOT_JUDGED),
         ([answer(40), {"error": "no data"}], "", Status.PASS),
         ([answer(10), answer(10, entries=1)], "", Status.FAIL),
         ([answer(3, columns=["mean"])], "was stopped", Status.FAIL),

@@ -34,7 +34,7 @@ async def test_output_and_code(tmp_path):
 
 async def test_a_loop_without_end_is_stopped(tmp_path):
     with pytest.raises(LimitExceeded, match=r"after 0\.5 s of work, its time limit"):
-        await run(command("while True: pass", tmp_path, time_s=0.5))
+        await run(command("while True: pass", tmp_path, time_s=0.5, wall_factor=100.0))
 
 
 async def test_a_program_that_sleeps_for_ever_is_stopped(tmp_path):

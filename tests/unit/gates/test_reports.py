@@ -118,12 +118,18 @@ def test_page_needs_nothing_and_draws_both_equities(report):
     assert "http" not in text.replace("http-equiv", "")
 
 
-def test_terminal_table(report):
-    console = Console(width=160, record=True, file=io.StringIO())
-    console.print(table(report))
+@pytest.mark.parametrize("width", [80, 160])
+def test_terminal_table(report, width):
+    """On eighty columns too no figure is cut short, and each reason stands in words."""
+    long_name = replace(report.strategies[0], name="RossCameronFuturesStrategy")
+    shown = replace(report, strategies=(*report.strategies, long_name))
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(table(shown))
     text = console.export_text()
     assert "Beta: truncation fail" in text
-    assert "fail: 2 fail" in text
+    assert "fail: 3 fail" in text
+    assert "RossCameronFuturesStrategy: against the base: return a day, bps -" in text
+    assert "…" not in text
 
 
 def test_equal_reports_give_equal_files(report, tmp_path):

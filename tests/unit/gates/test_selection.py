@@ -51,6 +51,21 @@ def test_uncommitted_and_committed_changes_count(choose, checkout, path, expecte
     assert names(choose()) == expected
 
 
+def test_the_gates_own_file_and_bundle_touch_every_strategy(choose, checkout):
+    """Stricter limits and other candles can change every verdict, though no strategy changed."""
+    rules = checkout.write("gate.yaml", "windows: 3\n")
+    bundle = checkout.write("bundle.tar.zst", "candles")
+    checkout.commit("a gate")
+    measures = (rules, bundle, checkout.root.parent / "elsewhere")
+    assert names(choose(measures=measures)) == []
+    bundle.write_text("other candles")
+    selection = choose(measures=measures)
+    assert names(selection) == ["Alpha", "Beta"]
+    assert "bundle.tar.zst differs from the base's: every strategy is judged" in selection.notes
+    assert names(choose(measures=(rules,))) == []
+    assert names(choose(measures=measures, names=("Beta",))) == ["Beta"]
+
+
 def test_base_is_where_the_branch_left_main(choose, checkout):
     checkout.git("switch", "--quiet", "-c", "change")
     checkout.write("strategies/Alpha.py", checkout.read("strategies/Alpha.py") + "# mine\n")
