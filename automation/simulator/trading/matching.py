@@ -178,6 +178,7 @@ def _book(
 ) -> None:
     """Book one side of a trade and tell it."""
     position = account.position(order.symbol)
+    held = position.size
     notional, realized = settle_fill(floor, account, position, order.sign, quantity, price)
     fee = charge_commission(floor, account, position, notional, is_maker=is_maker)
     order.filled += quantity
@@ -200,6 +201,9 @@ def _book(
     note_income(floor, account, "COMMISSION", order.symbol, -fee, trade_id)
     note_income(floor, account, "REALIZED_PNL", order.symbol, realized, trade_id)
     _conclude(floor, account, order, position, one)
+    if held and held * position.size <= 0 and position.reducing:
+        # Nothing is left of what they were to reduce, even where the fill opened the other side.
+        expire_reducing(floor, account, order.symbol)
 
 
 def _conclude(floor: Floor, account: Account, order: Order, position: Position, one: Fill) -> None:
@@ -216,8 +220,6 @@ def _conclude(floor: Floor, account: Account, order: Order, position: Position, 
     if position.size == 0:
         position.is_called = False
         account.note_activity(position)
-        if position.reducing:
-            expire_reducing(floor, account, order.symbol)
 
 
 def fill_resting(floor: Floor, second: Second) -> None:

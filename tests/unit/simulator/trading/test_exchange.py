@@ -349,6 +349,14 @@ def test_funding_beyond_the_margin_comes_from_the_free_wallet(table):
     table.check_money()
 
 
+def test_reduce_only_orders_end_when_one_fill_turns_the_position(table):
+    table.order("alice", "SELL", 10)
+    order = table.order("alice", "BUY", 10, BTC - 500, reduce_only=True)
+    table.order("alice", "BUY", 25)
+    assert table.position("alice").size == 15
+    assert order.status == "EXPIRED"
+
+
 def test_reduce_only_orders_end_with_the_position(table):
     table.order("alice", "BUY", 10)
     order = table.order("alice", "SELL", 10, BTC + 500, reduce_only=True)

@@ -63,8 +63,13 @@ GUARDS = {
     ),
     "reduce-only orders end with the position": (
         "matching",
-        "            expire_reducing(floor, account, order.symbol)\n",
-        "            pass\n",
+        "        expire_reducing(floor, account, order.symbol)\n",
+        "        pass\n",
+    ),
+    "reduce-only orders end when the side changes": (
+        "matching",
+        "    if held and held * position.size <= 0 ",
+        "    if held and held * position.size == 0 ",
     ),
     "reduce-only orders only reduce": (
         "matching",
