@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from automation.simulator.trading.events import MarginType
 from automation.simulator.trading.orders import AlgoOrder, Amendment, Fill, Order
+from automation.simulator.trading.records import record
 
 DEFAULT_LEVERAGE = 20
 
@@ -62,7 +63,7 @@ class Position:
         return self.size != 0 or self.bids != 0 or self.asks != 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Income:
     """One line of the income history."""
 

@@ -9,8 +9,9 @@ rates and mark prices whole 1e-8; `units.Contract` writes them as text. Instants
 milliseconds of the served time.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+from automation.simulator.trading.records import record
 
 Side = Literal["BUY", "SELL"]
 Execution = Literal["NEW", "TRADE", "CANCELED", "EXPIRED", "AMENDMENT", "CALCULATED"]
@@ -33,7 +34,7 @@ Reason = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderUpdate:
     """An order was accepted, filled, amended or ended (ORDER_TRADE_UPDATE)."""
 
@@ -76,7 +77,7 @@ class OrderUpdate:
     good_till_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BalanceLine:
     """One asset of an account after a change."""
 
@@ -87,7 +88,7 @@ class BalanceLine:
     """Money that came or went, without profit and commission."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PositionLine:
     """One position of an account after a change."""
 
@@ -102,7 +103,7 @@ class PositionLine:
     isolated_wallet: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccountUpdate:
     """Balances or positions changed (ACCOUNT_UPDATE)."""
 
@@ -114,7 +115,7 @@ class AccountUpdate:
     positions: tuple[PositionLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EndangeredPosition:
     """One position of a margin call."""
 
@@ -127,7 +128,7 @@ class EndangeredPosition:
     maintenance: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MarginCall:
     """Positions came close to liquidation (MARGIN_CALL)."""
 
@@ -138,7 +139,7 @@ class MarginCall:
     positions: tuple[EndangeredPosition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigUpdate:
     """Leverage of a symbol, or the account's asset mode, changed (ACCOUNT_CONFIG_UPDATE)."""
 
@@ -150,7 +151,7 @@ class ConfigUpdate:
     multi_assets: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AlgoUpdate:
     """A conditional order changed (ALGO_UPDATE)."""
 
@@ -183,7 +184,7 @@ class AlgoUpdate:
     reject_reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trade:
     """A fill as the public sees it."""
 
@@ -197,7 +198,7 @@ class Trade:
     buyer_is_maker: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Liquidation:
     """A position was taken over, as the public sees it (forceOrder)."""
 
@@ -212,7 +213,7 @@ class Liquidation:
     price: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FundingPaid:
     """An account paid (negative) or got funding for one position."""
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from automation.simulator.trading.events import AlgoStatus, OrderStatus, Side
+from automation.simulator.trading.records import record
 
 TimeInForce = Literal["GTC", "IOC", "FOK", "GTX", "GTD"]
 LIMIT_KINDS = frozenset({"LIMIT", "STOP", "TAKE_PROFIT"})
 CONDITIONAL_KINDS = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderRequest:
     """One order as it is asked for; prices in ticks, quantities in steps."""
 
@@ -110,7 +111,7 @@ class AlgoOrder:
         return self.status == "NEW"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fill:
     """One execution of an order, for userTrades."""
 
@@ -127,7 +128,7 @@ class Fill:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Amendment:
     """One change of an order's price or quantity."""
 
