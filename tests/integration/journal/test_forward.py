@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -93,7 +94,7 @@ async def test_redis_down_for_an_hour_costs_nothing(tmp_path, journal, redis):
     forwarder = await asyncio.create_subprocess_exec(
         "faketime", "-f", f"+0 x{WOUND}",
         sys.executable, program, str(tmp_path / "journal.db"), redis.url,
-        env={**os.environ, "FAKETIME_DONT_RESET": "1"},
+        env={**os.environ, "FAKETIME_DONT_RESET": "1"}, start_new_session=True,
     )  # fmt: skip
     try:
         fill(journal, 100)
@@ -108,7 +109,7 @@ async def test_redis_down_for_an_hour_costs_nothing(tmp_path, journal, redis):
         await asyncio.to_thread(redis.start)
         await until(lambda: len(entries(redis)) == 400)
     finally:
-        forwarder.kill()
+        os.killpg(forwarder.pid, signal.SIGKILL)  # faketime's own process and the forwarder's
         await forwarder.wait()
     ids = [int(entry[0].split(b"-")[0]) for entry in entries(redis)]
     assert ids == list(range(1, 401))
