@@ -28,6 +28,7 @@ from automation.core.processes import dies_with_parent
 
 _STAGES = (
     (re.compile(r"Starting freqtrade in backtesting"), "starting"),
+    (re.compile(r"tradekit\.base - WARNING - \w+: (no entry on candles from .+)"), r"\1"),
     (re.compile(r"Loading data from"), "loading candles"),
     (re.compile(r"Dataload complete"), "computing indicators"),
     (re.compile(r"Backtesting with data from"), "backtesting"),
@@ -160,7 +161,8 @@ async def _watch(
             async for raw in process.stdout:
                 line = raw.decode("utf-8", "replace").rstrip()
                 lines.append(line)
-                stage = next((stage for pattern, stage in _STAGES if pattern.search(line)), reached)
+                found = ((pattern.search(line), stage) for pattern, stage in _STAGES)
+                stage = next((match.expand(stage) for match, stage in found if match), reached)
                 if progress is not None and stage != reached:
                     progress(source.name, stage)
                 reached = stage

@@ -105,10 +105,7 @@ class PackStrategy(IStrategy):
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
         if edges.is_spent(self.edge):
-            logger.warning(
-                "%s: no edge was measured (%s), so Kelly allows no entry from then on; another one "
-                "or null can be given as freqfleet.edge", type(self).__name__, self.edge,
-            )  # fmt: skip
+            logger.warning("%s: %s", type(self).__name__, edges.refusal(self.edge))
         self.risk_per_trade_frac = self.profile.risk_per_trade_frac * self.risk_share
         self.highest_leverage = min(self.highest_leverage, self.profile.highest_leverage)
         declared = ((name, getattr(type(self), name, None)) for name in dir(type(self)))

@@ -8,7 +8,7 @@ the strategy's own. Decides nothing about orders. Read by `PackStrategy`, made b
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -76,9 +76,18 @@ def kelly_of(edge: Edge) -> float:
     return sizing.kelly_frac(edge.win_frac, edge.payoff, float(edge.trades), PRIOR_TRADES)
 
 
-def is_spent(edge: Edge | None) -> bool:
+def is_spent(edge: Edge | None) -> TypeGuard[Edge]:
     """Tell whether an edge was measured and there is none."""
     return edge is not None and kelly_of(edge) <= 0.0
+
+
+def refusal(edge: Edge) -> str:
+    """Return what a user is told of a spent edge: what happens, since when, why, and the way out."""
+    return (
+        f"no entry on candles from {edge.since} on: {edge.trades} trades showed no edge "
+        f"({edge.win_frac:.1%} won, {edge.payoff:.2f} times the mean loss each) and Kelly's rule "
+        f"then risks nothing; configs/kelly-off.json (freqfleet.edge: null) lifts that"
+    )
 
 
 def kelly_scale(

@@ -10,6 +10,7 @@ from freqtrade.configuration.config_validation import (
 from freqtrade.configuration.load_config import load_from_files
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
+from freqtrade.misc import deep_merge_dicts
 from freqtrade.resolvers import StrategyResolver
 
 LAYERS = [
@@ -26,6 +27,7 @@ LAYERS = [
     ["base", "futures", "producer"],
     ["base", "futures", "consumer"],
     ["base", "futures", "slices"],
+    ["base", "futures", "kelly-off"],
     ["base", "futures", "cross", "pairs-static", "slices", "telegram", "webhook", "producer"],
 ]
 SECRETS = {"key", "secret", "password", "token", "jwt_secret_key", "ws_token", "uid", "chat_id"}
@@ -84,6 +86,22 @@ def test_the_profile_is_the_one_that_the_fleet_renders(
     assert strategy.highest_leverage == leverage
     assert strategy.risk_per_trade_frac == risk_frac
     validate_config_schema(config | {"runmode": RunMode.DRY_RUN})
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_kelly_is_off_beside_what_the_fleet_renders(root, tmp_path, first):
+    rendered = tmp_path / "rendered.json"
+    rendered.write_text(json.dumps({"freqfleet": {"fleet": "f", "profile": "aggressive"}}))
+    layers = [str(rendered), str(root / "configs" / "kelly-off.json")]
+    config = layered(root, ["base", "futures"])
+    config = deep_merge_dicts(load_from_files(layers if first else layers[::-1]), config) | {
+        "strategy": "MeanReversionStrategy",
+        "strategy_path": str(root / "strategies"),
+        "user_data_dir": tmp_path,
+    }
+    strategy = StrategyResolver.load_strategy(config)
+    assert strategy.edge is None
+    assert strategy.profile.name == "aggressive"
 
 
 def test_an_unknown_profile_is_refused(root, tmp_path):

@@ -180,4 +180,9 @@ def test_a_strategy_without_an_edge_says_so(caplog):
         edge = Edge(0.3, 1.0, 1_000, "2025-07-01")
 
     Spent({"runmode": RunMode.DRY_RUN, "timeframe": "5m"})
-    assert "Kelly allows no entry" in caplog.text
+    (told,) = (record.getMessage() for record in caplog.records)  # once
+    assert "Spent: no entry on candles from 2025-07-01 on: 1000 trades showed no edge" in told
+    assert "configs/kelly-off.json (freqfleet.edge: null)" in told
+    caplog.clear()
+    Spent({"runmode": RunMode.DRY_RUN, "timeframe": "5m", "freqfleet": {"edge": None}})
+    assert not caplog.records
