@@ -151,6 +151,10 @@ class Hub:
         for connection in list(self._connections):
             connection.flush()
 
+    def has_listener(self, account: str) -> bool:
+        """Tell whether anybody listens to an account: nothing need be written for nobody."""
+        return bool(self._users.get(account))
+
     def tell(self, account: str, payload: bytes) -> None:
         """Send a message of user data at once to all who listen to the account."""
         for connection in list(self._users.get(account, ())):

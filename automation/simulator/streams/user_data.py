@@ -32,7 +32,7 @@ def connect_exchange(hub: Hub, exchange: EventSource) -> Callable[[], None]:
         if isinstance(event, events.Liquidation):
             names = (f"{event.symbol.lower()}@forceOrder", "!forceOrder@arr")
             hub.tell_public(names, force_order(event, exchange.contracts[event.symbol]))
-        elif event.account is not None:
+        elif event.account is not None and hub.has_listener(event.account):
             for payload in user_messages(event, exchange.contracts):
                 hub.tell(event.account, payload)
 
