@@ -50,6 +50,7 @@ CONDITIONAL = {
 # PackStrategy's callbacks (docs/adr/0004-frozen-callbacks.md), and what they are made of.
 PACK_CALLBACKS = (
     "adjust_entry_price",
+    "adjust_trade_position",
     "bot_loop_start",
     "confirm_trade_entry",
     "custom_entry_price",
@@ -73,7 +74,7 @@ PACK_PARTS = (
     "_trade_stop",
 )
 # Fingerprints of forms that read differently and do the same.
-PACK_FORMS = frozenset({"2c19418115109b71"})
+PACK_FORMS = frozenset({"98579177a9580a73"})
 PACK_SIGNALS = ("populate_entry_trend", "populate_exit_trend", "parameter_values")
 PACK_SIGNALS_FORM = "07cfdf38e2289a30"
 

@@ -24,6 +24,7 @@ _FIRST_ROOM = 4096  # trades; more are made room for when they come
 _STATUS = {
     layout.OUT_OF_RANGE: "a number beyond the kernel's exact range",
     layout.NO_TIER: "a stake above every leverage tier",
+    layout.TOO_MANY_SLICES: f"a trade of more than {layout.MOST_ENTRIES} entries",
 }
 
 

@@ -4,6 +4,7 @@ Runs `Backtesting.backtest` of the installed Freqtrade, unchanged, in this proce
 columns, and reads its trades into the engine's form.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ from freqtrade.exceptions import FreqtradeException
 from freqtrade.persistence import LocalTrade
 
 from automation.core.errors import ConfigError
+from automation.worker.capability import is_pack
 from automation.worker.jobs import Parameters
 from automation.worker.loading import quiet
 from automation.worker.prepared import Prepared
 from automation.worker.results import TRADE_DTYPE, EngineResult, Tags
+from tradekit import ladder
 
 
 def evaluate_with_freqtrade(
@@ -26,6 +29,8 @@ def evaluate_with_freqtrade(
     columns = prepared.columns()
     bt = prepared.loaded.backtesting
     frames = {pair: frame.copy(deep=False) for pair, frame in columns.frames.items()}
+    if is_pack(prepared.strategy):
+        _begin_anew(prepared.strategy)
     try:
         with quiet():
             content = bt.backtest(processed=frames, start_date=columns.start, end_date=columns.end)
@@ -50,6 +55,17 @@ def evaluate_with_freqtrade(
         engine="freqtrade",
         reasons=reasons,
     )
+
+
+def _begin_anew(strategy: Any) -> None:
+    """Have PackStrategy forget the run before, as a new process would.
+
+    By itself it begins anew only where a backtest starts at or before the last candle it saw, and
+    keeps what it planned for trades by their numbers, which begin at 1 in every backtest.
+    """
+    strategy._ladder, strategy._last_loop_s = ladder.START, -math.inf
+    for kept in ("_confirmed_stops", "_trade_stops", "_planned_stakes", "_trade_plans"):
+        getattr(strategy, kept).clear()
 
 
 def _write(row: Any, trade: Any, pairs: tuple[str, ...], tags: Tags) -> None:

@@ -122,6 +122,8 @@ def _pack(strategy: Any) -> dict[str, float | bool]:
         "cost_frac",
         "liquidation_margin_frac",
         "assumed_maintenance_frac",
+        "slice_participation",
+        "most_slices",
         "trail_after_r",
         "trail_dist_r",
         "time_stop_candles",
@@ -135,6 +137,8 @@ def _pack(strategy: Any) -> dict[str, float | bool]:
     return {
         "pack": pack,
         "pack_stop": pack and bool(strategy.use_custom_stoploss),
+        "slices": pack and bool(strategy.position_adjustment_enable),
+        "most_entries": int(strategy.max_entry_position_adjustment),
         **{name: float(getattr(strategy, name, math.nan)) for name in names},
         **{name: float(getattr(profile, name, math.nan)) for name in limits},
     }

@@ -48,12 +48,12 @@ def try_fill_exit(
 def write_trade(m: Record, t: Record, trade: Record) -> None:
     """Write the closed trade with its profit."""
     short = t["is_short"]
-    funding = t["funding_running"]
+    funding = t["funding_before"] + t["funding_running"]
     price = whole_units(t["order_rate"], m["price_unit"])
     worth = value_with_fee(m, t["amount"], price, short)
     worth = worth - funding if short else worth + funding
     opened = t["entry_value"]
-    profit = round8(opened - worth if short else worth - opened)
+    profit = round8(t["basis"] - worth if short else worth - t["basis"])
     trade["is_short"] = short
     trade["opened"], trade["filled"] = t["opened"], t["filled"]
     trade["open_rate"] = open_rate(m, t)

@@ -12,23 +12,39 @@ from automation.worker.kernel.compiled import inner
 from automation.worker.kernel.exact import HIGHEST_PRODUCT, floor_steps, round_steps, whole_units
 from automation.worker.kernel.layout import (
     ENTRY_ORDER,
+    MOST_ENTRIES,
     NO_ORDER,
     OUT_OF_RANGE,
     STOP,
+    TOO_MANY_SLICES,
     Floats,
     Ints,
     Record,
     Records,
 )
-from automation.worker.kernel.policy import policy_confirms, policy_entry_rate, policy_next_rate
-from automation.worker.kernel.sizes import lowest_stake, sized
+from automation.worker.kernel.policy import (
+    policy_confirms,
+    policy_entry_rate,
+    policy_next_rate,
+    policy_slice,
+)
+from automation.worker.kernel.sizes import (
+    ADJUST_RESERVE,
+    lowest_stake,
+    most_stake,
+    sized,
+    valid_stake,
+)
 from automation.worker.kernel.stops import adjust_stop, move_stop, update_liquidation
 from automation.worker.kernel.switches import ON
 from automation.worker.kernel.value import (
-    coins,
+    add_kept,
+    available_stake,
     entry_value,
     fee_unit,
+    mean_of,
     open_rate,
+    tied_up,
     update_funding,
     update_wallet,
     value_with_fee,
@@ -49,14 +65,17 @@ def limited(m: Record, r: Record, c: Record, wished: float, short: bool) -> floa
 
 
 @inner
-def amount_of(m: Record, a: Record, stake: float, rate: float, leverage: float) -> int:
-    """Return the amount for a stake, truncated to the step; 0 with a status beyond the exact range."""
+def amount_of(m: Record, a: Record, stake: float, rate: float, leverage: float, held: int) -> int:
+    """Return the amount for a stake, truncated to the step; 0 with a status beyond the exact range.
+
+    `held` is the position's amount already.
+    """
     wanted = stake / rate * leverage
     unit = m["amount_unit"]
     amount = floor_steps(wanted, m["step"], unit)
     if not ON.amount_steps:
         amount = round_steps(wanted, m["step"], unit)
-    if float(amount) * float(m["highest"]) * float(m["with_fee"]) > HIGHEST_PRODUCT:
+    if float(amount + held) * float(m["highest"]) * float(m["with_fee"]) > HIGHEST_PRODUCT:
         a["status"] = OUT_OF_RANGE
         return 0
     return amount
@@ -84,13 +103,14 @@ def enter(
     stake, leverage = sized(m, tiers, r, book, queue, a, columns, p, rate, short)
     if stake == 0.0:
         return
-    amount = amount_of(m, a, stake, rate, leverage)
+    amount = amount_of(m, a, stake, rate, leverage, 0)
     if amount == 0 or (r["pack"] and not policy_confirms(a, columns)):
         return
     open_trade(m, r, t, c, i, short, amount, rate, leverage)
+    t["planned"], t["stop_dist"] = a["planned"], columns[STOP]
     queue[a["open"]] = p
     a["open"] += 1
-    place_entry(markets, tiers, funding, r, book, queue, a, c, columns, p, i, rate, amount)
+    place_entry(markets, tiers, funding, r, book, queue, a, c, p, i, rate, amount)
     update_wallet(r, book, queue, a)
 
 
@@ -120,6 +140,8 @@ def open_trade(
     t["liquidation"] = 0.0
     t["lowest"], t["highest"] = 0.0, 0.0
     t["funding"], t["funding_running"] = 0.0, 0.0
+    t["funding_before"], t["funding_before_error"] = 0.0, 0.0
+    t["amount"], t["entries"], t["entry_value"], t["last_filled"] = 0, 0, 0.0, i
     adjust_stop(m, t, rate, r["stoploss"], True, False)
 
 
@@ -133,19 +155,21 @@ def place_entry(
     queue: Ints,
     a: Record,
     c: Record,
-    columns: Floats,
     p: int,
     i: int,
     rate: float,
     amount: int,
 ) -> None:
-    """Put the entry order of a confirmed trade in the book, and fill it if the candle reaches it."""
+    """Put an entry order in the book, and fill it if the candle reaches it.
+
+    What was running of the funding is left out until Freqtrade counts it again.
+    """
     m, t = markets[p], book[p]
-    t["amount"] = amount
-    t["stop_dist"] = columns[STOP]
+    t["order_amount"] = amount
     t["order"], t["order_rate"], t["order_placed"] = ENTRY_ORDER, rate, i
-    if try_fill_entry(markets, tiers, funding, r, book, queue, a, c, p, i):
-        t["funding"] = 0.0
+    try_fill_entry(markets, tiers, funding, r, book, queue, a, c, p, i)
+    if t["has_position"]:
+        t["funding"] = t["funding_before"]
         adjust_stop(m, t, open_rate(m, t), t["stop_frac"], False, False)
 
 
@@ -172,13 +196,13 @@ def try_fill_entry(
     m, t = markets[p], book[p]
     if t["order"] != ENTRY_ORDER or not order_fills(t, c):
         return False
-    rate, amount, adds_fee = t["order_rate"], t["amount"], not t["is_short"]
-    t["order"], t["has_position"], t["filled"] = NO_ORDER, True, i
-    t["open_price"] = round_steps(rate, t["tick"], m["price_unit"])
-    t["stake"] = entry_value(m, amount, rate, int(fee_unit(m))) / t["leverage"]
-    t["entry_value"] = entry_value(m, amount, rate, m["with_fee"] if adds_fee else m["less_fee"])
-    t["open_value"] = value_with_fee(m, amount, t["open_price"], adds_fee)
-    t["initial_frac"], t["is_trailing"] = math.nan, False
+    rate = t["order_rate"]
+    t["order"], t["has_position"], t["last_filled"] = NO_ORDER, True, i
+    keep_funding(t)
+    hold(m, t, rate)
+    if t["entries"] == 1:
+        t["filled"] = i
+        t["initial_frac"], t["is_trailing"] = math.nan, False
     adjust_stop(m, t, open_rate(m, t), t["stop_frac"], False, False)
     t["funding_next"], t["funding_sum"], t["funding_error"] = c["funding_from"], 0.0, 0.0
     if ON.funding_at_fill:
@@ -187,6 +211,77 @@ def try_fill_entry(
     if r["asks_stop_at_fill"] and ON.stop_after_fill:
         move_stop(m, r, t, rate, rate, True)
     return True
+
+
+@inner
+def hold(m: Record, t: Record, rate: float) -> None:
+    """Add the filled order to what is held; several entries stand at their mean price."""
+    amount, adds_fee = t["order_amount"], not t["is_short"]
+    factor = m["with_fee"] if adds_fee else m["less_fee"]
+    t["held_coins"][t["entries"]] = float(amount) / m["amount_unit"]
+    t["held_rates"][t["entries"]] = rate
+    t["entries"] += 1
+    t["amount"] += amount
+    value = entry_value(m, amount, rate, factor)
+    t["entry_value"] += value
+    if t["entries"] == 1:
+        t["stake"] = entry_value(m, amount, rate, int(fee_unit(m))) / t["leverage"]
+        t["basis"] = value
+    else:
+        cost, mean = mean_of(t)
+        rate = mean if ON.slice_mean else rate
+        t["stake"] = cost / t["leverage"]
+        t["basis"] = entry_value(m, t["amount"], rate, factor)
+    t["open_price"] = round_steps(rate, t["tick"], m["price_unit"])
+    t["open_value"] = value_with_fee(m, t["amount"], t["open_price"], adds_fee)
+
+
+@inner
+def keep_funding(t: Record) -> None:
+    """Book the funding that ran until this fill on the order, as Freqtrade does."""
+    if t["funding_running"] != 0.0 and ON.slice_funding:
+        plain = t["funding_before"] + t["funding_running"]
+        _, error = add_kept(t["funding_before"], t["funding_before_error"], t["funding_running"])
+        t["funding_before"], t["funding_before_error"] = plain, error
+    t["funding_running"] = 0.0
+
+
+@inner
+def add_slice(
+    markets: Records,
+    tiers: Records,
+    funding: Floats,
+    r: Record,
+    book: Records,
+    queue: Ints,
+    a: Record,
+    c: Record,
+    columns: Floats,
+    p: int,
+    i: int,
+) -> None:
+    """Order the next slice of a position that is still built up."""
+    m, t = markets[p], book[p]
+    rate, short = c["open"], bool(t["is_short"])
+    available = available_stake(r, tied_up(r, book, queue, a), a)
+    least = lowest_stake(m, r, rate, 1.0, ADJUST_RESERVE)
+    stake = policy_slice(r, t, a, columns, rate, least, i)
+    if not 0.0 < stake <= min(most_stake(m, tiers, p, rate, 1.0), available):
+        return
+    if 0 <= r["most_entries"] < t["entries"]:
+        return
+    if t["entries"] >= MOST_ENTRIES:
+        a["status"] = TOO_MANY_SLICES
+        return
+    rate = limited(m, r, c, policy_next_rate(r, t, rate) if r["limit_entry"] else rate, short)
+    least = lowest_stake(m, r, rate, t["leverage"], 0.0)
+    most = most_stake(m, tiers, p, rate, t["leverage"])
+    stake = valid_stake(stake, least, most, min(available, most - t["stake"]))
+    if stake > 0.0:
+        amount = amount_of(m, a, stake, rate, t["leverage"], t["amount"])
+        if amount > 0:
+            place_entry(markets, tiers, funding, r, book, queue, a, c, p, i, rate, amount)
+    update_wallet(r, book, queue, a)
 
 
 @inner
@@ -203,23 +298,25 @@ def follow(
     p: int,
     i: int,
 ) -> bool:
-    """Let an entry order that waits follow the price; False where the trade is to be given up."""
+    """Let an entry order that waits follow the price; False where it is given up."""
     m, t = markets[p], book[p]
     if not a["worst_rung"] < ladder.CLOSED:
         a["canceled_entries"] += 1
+        t["order"] = NO_ORDER
         return False
     rate = policy_next_rate(r, t, c["open"])
     if rate == t["order_rate"]:
         return True
     a["canceled_entries"] += 1
     short, leverage = bool(t["is_short"]), t["leverage"]
-    stake = coins(m, t) * t["order_rate"] / leverage
+    stake = float(t["order_amount"]) / m["amount_unit"] * t["order_rate"] / leverage
     least = lowest_stake(m, r, limited(m, r, c, rate, short), leverage, 0.0)
     t["order"] = NO_ORDER
     if stake < least:
         return False
-    amount = amount_of(m, a, stake, rate, leverage)
+    amount = amount_of(m, a, stake, rate, leverage, t["amount"])
     if amount == 0 or not policy_confirms(a, columns):
         return False
-    place_entry(markets, tiers, funding, r, book, queue, a, c, columns, p, i, rate, amount)
+    t["stop_dist"] = columns[STOP]
+    place_entry(markets, tiers, funding, r, book, queue, a, c, p, i, rate, amount)
     return True

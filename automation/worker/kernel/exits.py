@@ -12,6 +12,7 @@ from automation.worker.kernel.exact import round_steps, whole_units
 from automation.worker.kernel.layout import (
     ENTER_LONG,
     ENTER_SHORT,
+    ENTRY_ORDER,
     EXIT_LONG,
     EXIT_ORDER,
     EXIT_SHORT,
@@ -47,10 +48,16 @@ def roi_step(roi_minutes: Ints, minutes: int) -> int:
 
 
 @inner
+def pay_funding(m: Record, r: Record, funding: Floats, t: Record, c: Record, i: int) -> None:
+    """Bring the funding up to candle `i` where that stands on Freqtrade's interval."""
+    if (r["start_s"] + i * r["candle_s"]) % r["funding_s"] == 0:
+        update_funding(m, r, funding, t, c)
+
+
+@inner
 def check_exit(
     m: Record,
     r: Record,
-    funding: Floats,
     roi_minutes: Ints,
     roi_profit: Floats,
     t: Record,
@@ -60,8 +67,6 @@ def check_exit(
     i: int,
 ) -> None:
     """Place an exit order if a reason to leave holds; the first whose price is accepted wins."""
-    if (r["start_s"] + i * r["candle_s"]) % r["funding_s"] == 0:
-        update_funding(m, r, funding, t, c)
     short = t["is_short"]
     best = c["low"] if short else c["high"]
     adverse = c["high"] if short else c["low"]
@@ -222,5 +227,7 @@ def place_order(m: Record, t: Record, a: Record, i: int, rate: float) -> bool:
         if t["order_rate"] == rate:
             return False
         a["canceled_exits"] += 1
+    elif t["order"] == ENTRY_ORDER:
+        a["canceled_entries"] += 1
     t["order"], t["order_rate"], t["order_placed"] = EXIT_ORDER, rate, i
     return True

@@ -40,7 +40,7 @@ REASONS = (
 ENTER_LONG, EXIT_LONG, ENTER_SHORT, EXIT_SHORT = 1, 2, 4, 8
 
 # What the kernel answers.
-DONE, TOO_MANY_TRADES, OUT_OF_RANGE, NO_TIER = range(4)
+DONE, TOO_MANY_TRADES, OUT_OF_RANGE, NO_TIER, TOO_MANY_SLICES = range(5)
 
 # Which order of a trade is open.
 NO_ORDER, ENTRY_ORDER, EXIT_ORDER = range(3)
@@ -49,12 +49,22 @@ NO_ORDER, ENTRY_ORDER, EXIT_ORDER = range(3)
 COOLDOWN, STOPLOSS_GUARD, MAX_DRAWDOWN, LOW_PROFIT = range(4)
 BOTH, LONG, SHORT = range(3)
 
+# The most entry orders of a trade, the first and its slices; the kernel remembers each.
+MOST_ENTRIES = 8
+
 _REAL, _WHOLE, _SMALL, _FLAG, _BYTE = np.float64, np.int64, np.int32, np.bool_, np.int8
 
 
 def _record(**fields: Any) -> np.dtype[np.void]:
     kinds = [(name, kind) for kind, names in fields.items() for name in names.split()]
-    codes = {"real": _REAL, "whole": _WHOLE, "small": _SMALL, "flag": _FLAG, "byte": _BYTE}
+    codes: dict[str, Any] = {
+        "real": _REAL,
+        "whole": _WHOLE,
+        "small": _SMALL,
+        "flag": _FLAG,
+        "byte": _BYTE,
+        "reals": (_REAL, (MOST_ENTRIES,)),
+    }
     return np.dtype([(name, codes[kind]) for name, kind in kinds], align=True)
 
 
@@ -77,11 +87,11 @@ RULES = _record(
         trailing_positive trailing_offset exit_profit_offset risk_per_trade_frac cost_frac
         liquidation_margin_frac assumed_maintenance_frac trail_after_r trail_dist_r
         time_stop_candles time_stop_least_r slippage_budget_frac drawdown_frac daily_loss_frac
-        open_risk_frac exposure_cap assumed_correlation""",
-    whole="start_s candle_s funding_s",
+        open_risk_frac exposure_cap assumed_correlation slice_participation most_slices""",
+    whole="start_s candle_s funding_s most_entries",
     flag="""amend_last_stake is_cross can_short limit_entry limit_exit uses_custom_stop
         asks_stop_at_fill trailing_stop trailing_only_offset use_exit_signal exit_profit_only
-        ignore_roi_beside_entry pack pack_stop compensated_sum""",
+        ignore_roi_beside_entry pack pack_stop slices compensated_sum""",
 )
 # [G] protections; `unlock_s` is seconds after midnight, -1 where a duration counts.
 GUARD = _record(
@@ -90,18 +100,23 @@ GUARD = _record(
     flag="per_pair_only per_side by_equity compensated_sum",
 )
 # [P] the open trade of every pair (there is at most one); `initial_frac` NaN is not yet set,
-# `liquidation` 0 is none, prices and amount are in units, times are candles.
+# `liquidation` 0 is none, prices and amounts are in units, times are candles. `amount` is what is
+# held, `order_amount` what an open entry order asks for; `entry_value` is the sum of the entries'
+# values, `basis` the value of the whole at its mean price; `planned` is the stake that slices build
+# up to, 0 where there are none; `held_coins` and `held_rates` are the filled entries.
 POSITION = _record(
-    real="""leverage stake open_value entry_value stop stop_frac initial_stop initial_frac liquidation
-        lowest highest stop_dist requested_rate order_rate funding funding_running funding_sum
-        funding_error""",
-    whole="""opened filled tick open_price amount funding_next order order_placed reason
-        reason_candle""",
+    real="""leverage stake open_value entry_value basis stop stop_frac initial_stop initial_frac
+        liquidation lowest highest stop_dist requested_rate order_rate funding funding_running
+        funding_sum funding_error funding_before funding_before_error planned""",
+    reals="held_coins held_rates",
+    whole="""opened filled last_filled tick open_price amount order_amount entries funding_next order
+        order_placed reason reason_candle""",
     flag="is_open is_short has_position is_trailing",
 )
 # [1] money as of Freqtrade's last wallet update, the drawdown ladder, and counters.
 ACCOUNT = _record(
-    real="closed_profit free collateral peak rung since_s day day_equity day_rung rearms worst_rung",
+    real="""closed_profit free collateral planned peak rung since_s day day_equity day_rung rearms
+        worst_rung""",
     whole="open trades status rejected timed_out_entries timed_out_exits canceled_entries canceled_exits",
 )
 LADDER = ("peak", "rung", "since_s", "day", "day_equity", "day_rung", "rearms")
@@ -116,8 +131,8 @@ TRADE = _record(
 
 
 # Of the signal candle, and the close by which open trades are valued; NaN where there is none.
-PACK_COLUMNS = ("stop_dist_frac", "leverage_cap", "risk_scale", "close", "mark")
-STOP, CAP, SCALE, CLOSE, MARK = range(5)
+PACK_COLUMNS = ("stop_dist_frac", "leverage_cap", "risk_scale", "close", "quote_volume", "mark")
+STOP, CAP, SCALE, CLOSE, VOLUME, MARK = range(6)
 
 
 class Tape(NamedTuple):
@@ -136,7 +151,7 @@ class Orders(NamedTuple):
 
     direction: Bytes  # [P, N] 1 long, -1 short, 0 no entry, on the candle on which it is acted
     bits: Bytes  # [P, N]
-    pack: Floats  # [P, N, 5] PackStrategy's columns, see PACK_COLUMNS; [1, 1, 5] if nobody asks
+    pack: Floats  # [P, N, 6] PackStrategy's columns, see PACK_COLUMNS; [1, 1, 6] if nobody asks
     rules: Records  # RULES [1]
     roi_minutes: Ints  # ascending
     roi_profit: Floats

@@ -8,8 +8,8 @@ from typing import Any
 
 from automation.worker.kernel.closing import force_exits, remove_trade, try_fill_exit
 from automation.worker.kernel.compiled import compiled, inner
-from automation.worker.kernel.entry import enter, follow, try_fill_entry
-from automation.worker.kernel.exits import check_exit
+from automation.worker.kernel.entry import add_slice, enter, follow, try_fill_entry
+from automation.worker.kernel.exits import check_exit, pay_funding
 from automation.worker.kernel.guards import candle_time, is_locked, run_guards
 from automation.worker.kernel.layout import (
     DONE,
@@ -125,7 +125,7 @@ def visit(
             enter(markets, tiers, funding, r, book, queue, a, c, columns, p, i, wish < 0)
         work_trade(
             markets, tiers, funding, r, roi_minutes, roi_profit, guards, book, queue, a,
-            locks, trades, c, bits, p, i,
+            locks, trades, c, columns, bits, p, i,
         )  # fmt: skip
         closed = left != 0 and not t["is_open"]
         if not closed or wish in (0, left):
@@ -160,7 +160,7 @@ def manage_order(
     p: int,
     i: int,
 ) -> None:
-    """Cancel an order that waited too long, reprice an entry; a trade left without either goes."""
+    """Cancel an order that waited too long, reprice an entry; a trade without position or order goes."""
     t = book[p]
     if t["order"] == NO_ORDER:
         return
@@ -172,10 +172,11 @@ def manage_order(
             t["order"] = NO_ORDER
     elif waited >= r["entry_timeout_s"] and ON.order_timeouts:
         a["timed_out_entries"] += 1
+        t["order"] = NO_ORDER
         goes = True
     elif r["pack"] and waited > 0.0 and ON.reprice:
         goes = not follow(markets, tiers, funding, r, book, queue, a, c, columns, p, i)
-    if goes:
+    if goes and not t["has_position"]:
         remove_trade(t, queue, a, p)
         update_wallet(r, book, queue, a)
 
@@ -209,18 +210,22 @@ def work_trade(
     locks: Ints,
     trades: Records,
     c: Record,
+    columns: Floats,
     bits: int,
     p: int,
     i: int,
 ) -> None:
-    """Fill the pair's entry order, look for a reason to leave, fill its exit order."""
+    """Fill the pair's entry order, add a slice, look for a reason to leave, fill the exit order."""
     t = book[p]
     if not t["is_open"]:
         return
     if try_fill_entry(markets, tiers, funding, r, book, queue, a, c, p, i):
         update_wallet(r, book, queue, a)
     if t["has_position"] and (ON.entry_candle_exits or t["filled"] < i):
-        check_exit(markets[p], r, funding, roi_minutes, roi_profit, t, a, c, bits, i)
+        pay_funding(markets[p], r, funding, t, c, i)
+        if r["slices"] and ON.slices:
+            add_slice(markets, tiers, funding, r, book, queue, a, c, columns, p, i)
+        check_exit(markets[p], r, roi_minutes, roi_profit, t, a, c, bits, i)
     if t["order"] == EXIT_ORDER:
         short = bool(t["is_short"])
         if try_fill_exit(markets, tiers, r, book, queue, a, trades, c, p, i):

@@ -15,9 +15,11 @@ from automation.worker.kernel.layout import (
     DAILY_LOSS_LIMIT,
     DRAWDOWN_LIMIT,
     MARK,
+    NO_ORDER,
     SCALE,
     STOP,
     TIME_STOP,
+    VOLUME,
     Floats,
     Ints,
     Record,
@@ -85,7 +87,7 @@ def policy_stake(
     limits: tuple[float, float, float],
     short: bool,
 ) -> float:
-    """custom_stake_amount without slices; `limits`: proposed, least, most stake."""
+    """custom_stake_amount; `limits`: proposed, least, most stake. Leaves the plan in `a`."""
     stop, cap = columns[STOP], columns[CAP]
     safe = sizing.liquidation_safe_leverage(
         stop, r["assumed_maintenance_frac"], r["liquidation_margin_frac"]
@@ -102,7 +104,43 @@ def policy_stake(
         wanted = sizing.capped_stake(
             wanted, notional_room / leverage, loss_room / ((stop + r["cost_frac"]) * leverage)
         )
-    return sizing.entry_stake(wanted, limits[0], limits[1], limits[2])
+    stake = sizing.entry_stake(wanted, limits[0], limits[1], limits[2])
+    return first_slice(r, a, columns, stake, leverage, limits[1])
+
+
+@inner
+def first_slice(
+    r: Record, a: Record, columns: Floats, stake: float, leverage: float, least: float
+) -> float:
+    """Return the stake itself, or the first slice of it where entries are sliced."""
+    a["planned"] = 0.0
+    if not r["slices"] or not stake > 0.0 or not ON.slices:
+        return stake
+    volume, participation = columns[VOLUME], r["slice_participation"]
+    parts = execution.slice_count(stake * leverage, volume, participation, r["most_slices"])
+    if parts <= 1.0:
+        return stake
+    a["planned"] = stake
+    return execution.next_slice(stake, 0.0, parts, volume, participation, leverage, least)
+
+
+@inner
+def policy_slice(
+    r: Record, t: Record, a: Record, columns: Floats, rate: float, least: float, i: int
+) -> float:
+    """adjust_trade_position at the candle's open `rate`: the stake of the next slice, or 0."""
+    if not t["planned"] > t["stake"] or t["order"] != NO_ORDER or t["last_filled"] >= i:
+        return 0.0
+    if not execution.is_within_budget(
+        rate, t["requested_rate"], r["slippage_budget_frac"], bool(t["is_short"])
+    ):
+        return 0.0
+    if not a["worst_rung"] < ladder.CLOSED:
+        return 0.0
+    return execution.next_slice(
+        t["planned"], t["stake"], r["most_slices"], columns[VOLUME], r["slice_participation"],
+        t["leverage"], least,
+    )  # fmt: skip
 
 
 @inner
@@ -116,7 +154,10 @@ def room(
     other = 0.0
     for k in range(a["open"]):
         t = book[queue[k]]
-        held = t["stake"] * t["leverage"]
+        staked = t["stake"]
+        if ON.slice_plan:
+            staked = max(staked, t["planned"])
+        held = staked * t["leverage"]
         loss = held * (t["stop_dist"] + r["cost_frac"])
         notional += held
         squares += loss * loss

@@ -14,6 +14,7 @@ from automation.worker.kernel.switches import ON
 from automation.worker.kernel.value import available_stake, tied_up
 
 STOP_RESERVE = 0.05  # Freqtrade's, for the stop of a new trade
+ADJUST_RESERVE = 0.1  # and where a position is adjusted
 
 
 @inner

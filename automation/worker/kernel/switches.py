@@ -60,6 +60,10 @@ class Switches(NamedTuple):
     time_stop: bool = True
     entry_budget: bool = True  # entries pay no more than the slippage budget
     reprice: bool = True  # an open entry order follows the price
+    slices: bool = True  # a large entry is built up in slices
+    slice_mean: bool = True  # slices make one position at their mean price
+    slice_plan: bool = True  # what is planned already counts against the room of others
+    slice_funding: bool = True  # funding before a slice was paid on the smaller position
     closed_order: bool = True  # the first seen pair is force-exited first
 
 

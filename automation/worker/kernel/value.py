@@ -60,6 +60,26 @@ def entry_value(m: Record, amount: int, rate: float, factor: int) -> float:
 
 
 @inner
+def mean_of(t: Record) -> tuple[float, float]:
+    """Return the cost of the filled entries and their mean price, by Freqtrade's decimals."""
+    coins_, rates, count = t["held_coins"].copy(), t["held_rates"].copy(), t["entries"]
+    cost, mean = 0.0, 0.0
+    with objmode(cost="float64", mean="float64"):
+        cost, mean = decimal_mean(coins_, rates, count)
+    return cost, mean
+
+
+def decimal_mean(coins_: Floats, rates: Floats, count: int) -> tuple[float, float]:
+    """Return Σ coins · rate and that over Σ coins, cut to 18 decimals as ccxt's Precise divides."""
+    with localcontext(prec=120):
+        held = [Decimal(repr(float(part))) for part in coins_[:count]]
+        prices = [Decimal(repr(float(part))) for part in rates[:count]]
+        cost = sum((a * b for a, b in zip(held, prices, strict=True)), Decimal(0))
+        mean = (cost.scaleb(18) // sum(held, Decimal(0))).scaleb(-18)
+        return float(cost), float(mean)
+
+
+@inner
 def fee_unit(m: Record) -> float:
     """Return the unit of the fee's decimals."""
     return m["value_unit"] / (m["price_unit"] * m["amount_unit"])
@@ -124,7 +144,10 @@ def update_funding(m: Record, r: Record, funding: Floats, t: Record, c: Record) 
     if math.isnan(total):
         total = 0.0
     t["funding_running"] = total if t["is_short"] else -total
-    t["funding"] = t["funding_running"]
+    before = t["funding_before"]
+    if r["compensated_sum"] and math.isfinite(t["funding_before_error"]):
+        before += t["funding_before_error"]
+    t["funding"] = before + t["funding_running"]
 
 
 @inner

@@ -23,11 +23,15 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The inplace keyword"),
 ]
 
+# Wide enough not to be exhausted: the strategy's own parameters have a thousand combinations.
+SPACES = ("buy", "sell", "stoploss")
+
 
 def command(request, storage, study):
     words = [sys.executable, "-m", "automation", "tune", "run", request.strategy]
     words += ["--data", str(request.data), "--timerange", request.timerange, "--study", study]
     words += ["--pairs", ",".join(request.pairs), "--strategy-path", str(request.strategy_path)]
+    words += ["--spaces", ",".join(request.spaces)]
     words += [
         "--loss",
         request.losses[0],
@@ -86,7 +90,7 @@ def assert_same(request, storage, name):
 
 
 def test_a_killed_driver_loses_a_second_of_trials_at_most(request_of, tmp_path):
-    request = request_of(trials=5000)
+    request = request_of(trials=5000, spaces=SPACES)
     path, name = str(tmp_path / "killed.sqlite"), "killed"
     with processes() as start, closing(open_storage(path)) as storage:
         driver = start(command(request, path, name), tmp_path / "log")
@@ -110,11 +114,21 @@ def test_a_killed_driver_loses_a_second_of_trials_at_most(request_of, tmp_path):
 
 @pytest.mark.parametrize(
     "kills",
-    [pytest.param(kills, marks=pytest.mark.prove) for kills in (4, 25)],
+    [pytest.param(4, marks=pytest.mark.long), pytest.param(25, marks=pytest.mark.prove)],
 )
 def test_kills_and_a_restarted_server_change_nothing(request_of, tmp_path, kills):
-    request = request_of(trials=500 * kills, storage=str(tmp_path / "calm.sqlite"), workers=2)
+    request = request_of(
+        trials=40 * kills + 60,
+        spaces=SPACES,
+        storage=str(tmp_path / "calm.sqlite"),
+        workers=2,
+    )
     drawn, name = random.Random(20241105), "killed"
+    begun = time.monotonic()
+
+    def elapsed() -> float:
+        return time.monotonic() - begun
+
     with postgres_server() as server, processes() as start:
         url, log = server.url, tmp_path / "log"
         worker = [sys.executable, "-m", "automation", "tune", "worker", "--storage", url]
@@ -123,7 +137,7 @@ def test_kills_and_a_restarted_server_change_nothing(request_of, tmp_path, kills
         with closing(open_storage(url)) as storage:
             done = 0
             for turn in range(kills):
-                target = min(request.trials - 1, done + drawn.randrange(60, 300))
+                target = min(request.trials - 1, done + drawn.randrange(15, 60))
                 drivers = await_progress(start, words, drivers, storage, name, target, log)
                 if turn == kills // 2:
                     server.stop(signal.SIGINT)
@@ -134,7 +148,9 @@ def test_kills_and_a_restarted_server_change_nothing(request_of, tmp_path, kills
                     drawn.choice(victims).kill()
                 done = progress_of(storage, name)
                 assert done >= target
+                print(f"kill {turn + 1} of {kills} at {done} trials, {elapsed():.0f} s")
             await_progress(start, words, drivers, storage, name, request.trials, log)
+            print(f"all {request.trials} trials after {elapsed():.0f} s")
             assert_same(request, storage, name)
 
 

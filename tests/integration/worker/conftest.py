@@ -4,7 +4,6 @@ A `Case` is what one comparison is made of; `Arena` loads Freqtrade once and the
 settings in memory, so that a case costs what the two backtests cost.
 """
 
-import math
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +22,6 @@ from automation.worker.jobs import EngineJob, Parameters, Trailing
 from automation.worker.prepared import Prepared, baseline_of
 from automation.worker.reference import evaluate_with_freqtrade
 from automation.worker.results import EngineResult
-from tradekit import ladder
 
 STRATEGIES = Path(__file__).parent / "strategies"
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT", "XRP/USDT:USDT")
@@ -84,6 +82,10 @@ class Case:
     time_stop: float = float("inf")
     least_r: float = 0.0
     budget: float = 0.0015
+    slices: bool = False
+    most_entries: int = 4
+    most_slices: float = 5.0
+    participation: float = 0.02
     off_hours: bool = False  # funding stamps on any candle, not on full hours only
 
 
@@ -164,9 +166,10 @@ class Arena:
             strategy.trail_after_r = case.trail_after_r
             strategy.liquidation_margin_frac = case.liquidation_margin
             strategy.assumed_maintenance_frac = 0.004
-            # The ladder begins anew only where a backtest begins before the last one's end; cases
-            # lie anywhere in time.
-            strategy._last_loop_s, strategy._ladder = -math.inf, ladder.START
+            strategy.position_adjustment_enable = case.slices
+            strategy.max_entry_position_adjustment = case.most_entries
+            strategy.most_slices = case.most_slices
+            strategy.slice_participation = case.participation
             strategy.profile = strategy.profile._replace(
                 drawdown_frac=case.drawdown,
                 daily_loss_frac=case.daily_loss,

@@ -6,6 +6,7 @@
 
 import os
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, seed, settings
 from hypothesis import strategies as st
@@ -58,6 +59,11 @@ THEMES = {
     "waiting orders": {
         "wild": True, "gap": 0.2, "swing": 0.006, "entry": "limit", "budget": 0.0005, "timeout": 10,
         "drawdown": 10.0, "daily_loss": 10.0, "wallet": 1e6, "roi": {0: 0.001}, "signal": 0.3,
+    },
+    "slices": {
+        "slices": True, "signal": 0.3, "stoploss": -0.5, "risk_per_trade": 0.2, "open_risk": 99.0,
+        "exposure": 99.0, "budget": 0.02, "wallet": 1e6, "stake": "unlimited", "roi": {},
+        "drawdown": 10.0, "daily_loss": 10.0, "time_stop": float("inf"), "off_hours": True,
     },
     "held": {
         "stoploss": -0.5, "roi": {}, "trailing": Trailing(False), "use_exit_signal": False,
@@ -139,6 +145,10 @@ def cases(draw, make):
         "least_r": draw(small([0.0, 0.5])),
         "budget": draw(small([0.0, 0.0005, 0.0015])),
         "off_hours": draw(st.booleans()),
+        "slices": draw(small([False, False, True])),
+        "most_entries": draw(small([4, 4, 0, 1, -1])),
+        "most_slices": draw(small([1.0, 2.0, 3.5, 5.0])),
+        "participation": draw(small([0.0, 1e-6, 1e-4, 0.001, 0.02])),
     }
     return make(**(fields | THEMES[draw(small(sorted(THEMES)))]))
 
@@ -190,3 +200,17 @@ def test_many_random_markets_agree(arenas, case_type, strategy, part):
 @pytest.mark.parametrize("part", range(10))
 def test_thousands_of_random_markets_agree(arenas, case_type, strategy, part):
     assert check(arenas, case_type, strategy, 500, SEED + 100 + part) > 500
+
+
+def test_the_ladder_rearms_after_a_week(arenas, case_type):
+    case = case_type(
+        **{"seed": 11, "candles": 5000, "month_break": 150, **THEMES["ladder"], "daily_loss": 10.0}
+    )
+    ours, theirs = arenas["PackProbeStrategy"].run(case)
+    rearms = arenas["PackProbeStrategy"].prepared.strategy._ladder[-1]
+    assert rearms >= 1
+    assert ours.engine == "kernel", ours.reasons
+    assert [str(found) for found in differences(ours, theirs, tolerance=0.0)] == []
+    week = theirs.start + np.timedelta64(7, "D")
+    assert (theirs.trades["open_time"] < week).any()
+    assert (theirs.trades["open_time"] > week).any()

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from freqtrade.persistence import LocalTrade
 
-from automation.core.paths import strategies
+from automation.core.paths import configs, strategies
 from automation.worker.compare import differences
 from automation.worker.engine import evaluate, prepare
 from automation.worker.jobs import EngineJob, Parameters, Trailing
@@ -54,7 +55,9 @@ SHORT = {
 }
 
 
-def ready(strategy: str, period: Period, margin: str, data: Path, facts: Any) -> Prepared:
+def ready(
+    strategy: str, period: Period, margin: str, data: Path, facts: Any, more: Any = None
+) -> Prepared:
     return prepare(
         EngineJob(
             strategy,
@@ -65,6 +68,7 @@ def ready(strategy: str, period: Period, margin: str, data: Path, facts: Any) ->
                 "margin_mode": margin,
                 "timeframe": period.timeframe,
                 "enable_protections": True,
+                **(more or {}),
             },
             exchange_info=facts(period.pairs),
         )
@@ -129,6 +133,21 @@ def test_a_plain_strategy_on_real_candles_is_freqtrades(data_dir, facts, probes)
     assert compared(prepared, Parameters()) > 20
     # A parameter that the indicators read: the columns must follow it.
     assert compared(prepared, Parameters(values={"buy_fast": 30}, stoploss=-0.01)) > 20
+
+
+@pytest.mark.parametrize(
+    ("strategy", "margin"),
+    [
+        ("TrendFollowingStrategy", "cross"),
+        pytest.param("MeanReversionStrategy", "isolated", marks=pytest.mark.long),
+        pytest.param("VolatilityBreakoutStrategy", "cross", marks=pytest.mark.long),
+    ],
+)
+def test_sliced_entries_on_real_candles_are_freqtrades(data_dir, facts, strategy, margin):
+    slices = {**json.loads((configs() / "slices.json").read_text()), "dry_run_wallet": 5e6}
+    prepared = ready(strategy, SHORT["2024-08"], margin, data_dir, facts, slices)
+    assert compared(prepared, Parameters()) > 2
+    assert max(trade.nr_of_successful_entries for trade in LocalTrade.bt_trades) > 1
 
 
 @pytest.mark.prove
