@@ -5,11 +5,19 @@ funding, in any order that hypothesis thinks of.
 """
 
 import os
+from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import Phase, settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis import Phase, seed, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from automation.simulator.trading.rejected import Rejected
 from automation.simulator.trading.replay import replay
@@ -23,7 +31,10 @@ SIDE = st.sampled_from(["BUY", "SELL"])
 STEPS = st.one_of(st.integers(1, 300), st.integers(100, 3_000), st.integers(1, 60_000))
 EXAMPLES = int(os.environ.get("FREQFLEET_EXAMPLES", "40"))
 # Who only wants to know whether it fails does not wait for the shortest example of it.
-PHASES = (Phase.generate,) if "FREQFLEET_EXAMPLES" in os.environ else tuple(Phase)
+IS_TRIAL = "FREQFLEET_EXAMPLES" in os.environ
+PHASES = (Phase.generate,) if IS_TRIAL else tuple(Phase)
+# What ever failed is tried first from then on, also by others: the folder belongs into the repository.
+FAILED = None if IS_TRIAL else DirectoryBasedExampleDatabase(Path(__file__).with_name("failed"))
 
 
 class Trading(RuleBasedStateMachine):
@@ -121,6 +132,10 @@ class Trading(RuleBasedStateMachine):
         self.table.market.fundings.append(Settlement(symbol, self.now + 500, rate, mark))
         self.table.wait(1000)
 
+    @rule(symbol=WHAT, halted=st.sampled_from([True, False, False, False]))
+    def halt(self, symbol, halted):
+        self.exchange.halt("alice", symbol, self.now, halted=halted)
+
     @rule(ms=st.integers(1, 3000))
     def wait(self, ms):
         self.table.wait(ms)
@@ -214,22 +229,25 @@ class Trading(RuleBasedStateMachine):
         self.replay_comes_to_the_same()
 
 
-Trading.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=40, phases=PHASES)
+def some(examples, steps):
+    return settings(
+        max_examples=examples, stateful_step_count=steps, phases=PHASES, database=FAILED
+    )
+
+
+Trading.TestCase.settings = some(EXAMPLES, 40)
 test_money_is_conserved = pytest.mark.timeout(280)(Trading.TestCase)
 
 
 @pytest.mark.long
 def test_money_is_conserved_at_length():
-    from hypothesis.stateful import run_state_machine_as_test
-
-    run_state_machine_as_test(Trading, settings=settings(max_examples=400, stateful_step_count=60))
+    run_state_machine_as_test(Trading, settings=some(150, 60))
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(3600)
-def test_money_is_conserved_in_full():
-    from hypothesis.stateful import run_state_machine_as_test
-
-    run_state_machine_as_test(
-        Trading, settings=settings(max_examples=5_000, stateful_step_count=80)
-    )
+@pytest.mark.parametrize("part", range(10))
+def test_money_is_conserved_in_full(part):
+    """Each part has a seed of its own, so that a run can be resumed and repeated."""
+    machine = seed(part)(type("Part", (Trading,), {}))
+    run_state_machine_as_test(machine, settings=some(500, 80))
