@@ -8,12 +8,21 @@ import time
 
 import numpy as np
 import pytest
+from freqtrade.exchange import timeframe_to_seconds
 
 from automation.app.results import exchange_of
 from automation.worker.engine import prepare
 from automation.worker.jobs import EngineJob
 from automation.worker.reference import evaluate_with_freqtrade
 
+# About as many candles of each.
+SPANS = {
+    "TrendFollowingStrategy": "20240215-20240315",
+    "FuturesAIRiskStrategy": "20240215-20240315",
+    "RossCameronFuturesStrategy": "20240215-20240315",
+    "VolatilityBreakoutStrategy": "20240101-20240401",
+    "MeanReversionStrategy": "20231001-20241001",
+}
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT")
 CONSTANT = """
 from {name} import {name}
@@ -58,7 +67,7 @@ pytestmark = [
 def measured(name, data_dir, folder):
     """Return the CPU time of one `Backtesting.backtest`, its trades and their candles."""
     job = EngineJob(
-        name, data_dir, "20240215-20240315", PAIRS, strategy_path=folder,
+        name, data_dir, SPANS[name.removeprefix("Constant")], PAIRS, strategy_path=folder,
         exchange_info=exchange_of(PAIRS),
     )  # fmt: skip
     prepared = prepare(job)
@@ -66,12 +75,12 @@ def measured(name, data_dir, folder):
     begin = time.process_time()
     trades = evaluate_with_freqtrade(prepared).trades
     taken_s = time.process_time() - begin
-    candle_s = 60.0 * int(prepared.strategy.timeframe.rstrip("m"))
+    candle_s = timeframe_to_seconds(prepared.strategy.timeframe)
     held = (trades["close_time"] - trades["open_time"]).astype(np.int64).sum() / candle_s
     return taken_s, len(trades), held
 
 
-@pytest.mark.parametrize("name", ["TrendFollowingStrategy", "RossCameronFuturesStrategy"])
+@pytest.mark.parametrize("name", SPANS)
 def test_callbacks_beside_constants(root, data_dir, tmp_path, name):
     (tmp_path / f"{name}.py").write_text((root / "strategies" / f"{name}.py").read_text())
     (tmp_path / f"Constant{name}.py").write_text(CONSTANT.format(name=name))
