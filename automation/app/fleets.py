@@ -18,7 +18,7 @@ from automation.app.limits import note_limits
 from automation.app.storage import forward, forwarders, has_journal, open_journal
 from automation.core.config import Fleet, Venue
 from automation.core.configfile import load_fleet
-from automation.core.errors import ConfigError, DependencyError, FreqfleetError
+from automation.core.errors import ConfigError, DependencyError, FreqfleetError, Refusal
 from automation.core.files import write_whole
 from automation.core.model import FleetStatus
 from automation.core.paths import configs, home, root
@@ -26,6 +26,7 @@ from automation.fleet.commands import actor, stop
 from automation.fleet.daemon import start_detached
 from automation.fleet.doctor import Check, doctor
 from automation.fleet.home import Home
+from automation.fleet.lifecycle.changes import Rehearsal
 from automation.fleet.live import LiveQuestion, check_live, confirm_live
 from automation.fleet.site import Site
 from automation.fleet.supervisor import Supervisor, Surroundings
@@ -95,7 +96,12 @@ async def supervise(fleet: Fleet, tell: Tell | None = None, alerts: Path | None 
         newest = journal.last()
         told = _Told(journal, newest.sequence if newest else 0)
         note_limits(journal, fleet)
-        supervisor = Supervisor(fleet, folder.path, journal, Surroundings(actor=actor()))
+        around = Surroundings(
+            actor=actor(),
+            rehearse=_rehearse,
+            applied=lambda changed, who: note_limits(journal, changed, who),
+        )
+        supervisor = Supervisor(fleet, folder.path, journal, around)
         beside = [
             asyncio.create_task(_sign(journal, folder), name="notary"),
             asyncio.create_task(_serve_alerts(journal, settings, folder), name="alerts"),
@@ -141,6 +147,12 @@ def write_fleet_file(path: Path, text: str, *, overwrite: bool) -> None:
         cure = "name another with --output, or add --force"
         raise ConfigError("there is a file already", where=str(path), cure=cure)
     write_whole(path, text.encode())
+
+
+async def _rehearse(asked: Rehearsal) -> Refusal | None:
+    from automation.app.rehearsal import rehearse  # noqa: PLC0415  not for every freqfleet status
+
+    return await rehearse(asked)
 
 
 class _Told:

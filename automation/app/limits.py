@@ -26,14 +26,14 @@ define(
 )
 
 
-def note_limits(journal: Journal, fleet: Fleet) -> None:
+def note_limits(journal: Journal, fleet: Fleet, who: str = "") -> None:
     """Append the limits of every bot when they are not what they were."""
     now = {bot.name: limits_of(bot) for bot in fleet.bots}
     last = [one for one in journal.tail(1, Query(kind=KIND)) if not one.is_sealed]
     was = last[0].payload["limits"] if last else {}
     if now != was:
         said = RiskLimits(limits=now, changed=tuple(changes(was, now)))
-        journal.post(KIND, actor=actor(), source="fleet", payload=said)
+        journal.post(KIND, actor=who or actor(), source="fleet", payload=said)
 
 
 def limits_of(bot: Bot) -> dict[str, str]:

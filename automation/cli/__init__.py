@@ -5,7 +5,7 @@ Modules of the rooms are imported inside the commands, so that `freqfleet --help
 
 import typer
 
-from automation.cli import backtest, fleet, simulate
+from automation.cli import backtest, change, fleet, simulate
 from automation.cli.alerts import alerts
 from automation.cli.bot import bot
 from automation.cli.gate import program as gate
@@ -25,6 +25,8 @@ program = typer.Typer(
 for command in (fleet.init, fleet.up, fleet.down, fleet.status, fleet.doctor):
     program.command()(command)
 program.command()(panic)
+program.command()(change.reload)
+program.command()(change.apply)
 program.add_typer(bot, name="bot")
 program.command()(simulate.simulate)
 program.command()(backtest.backtest)

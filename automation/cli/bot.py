@@ -75,12 +75,15 @@ def drain(name: BotArgument) -> None:
 
 
 @bot.command()
-def reload(name: BotArgument) -> None:
-    """Have a bot read its configuration again.
+def reload(
+    name: BotArgument,
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for open trades.")] = False,
+) -> None:
+    """Have a bot read its configuration again; what changed is rehearsed first.
 
     Example: [bold]freqfleet bot reload trend[/bold]
     """
-    _do(name, "reload")
+    _do(name, "reload-now" if now else "reload")
 
 
 @bot.command()

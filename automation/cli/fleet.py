@@ -85,7 +85,7 @@ def up(
     fleet = fleets.read_fleet(config, data=data, at=instant(at, "--at"), speed=speed)
     question = fleets.question_before_live(fleet, has_live_option=live)
     if question is not None:
-        fleets.confirm(fleet, _ask_live(question))
+        fleets.confirm(fleet, ask_live(question))
     if detach:
         pid = fleets.detach(fleet, alerts)
         out.print(f"fleet {fleet.fleet} is up, supervisor pid {pid}")
@@ -177,7 +177,8 @@ def _ask_number(what: str, default: float) -> float:
     return FloatPrompt.ask(what, default=default, console=err)
 
 
-def _ask_live(question: "LiveQuestion") -> str:
+def ask_live(question: "LiveQuestion") -> str:
+    """Ask a person to type that bots may trade real money; gives what was typed."""
     _require_terminal("--live")
     for sentence in question.sentences():
         err.print(f"[bold red]real money[/bold red] {sentence}", highlight=False)

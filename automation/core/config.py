@@ -179,6 +179,13 @@ class Bot(Strict):
     telegram: Telegram | None = Field(None, description="Freqtrade's Telegram bot; one per token.")
     resources: Resources = Field(Resources(), description="Limits of the process.")
     starts: bool = Field(True, description="Whether `up` starts it.")
+    apply: Literal["flat", "now"] = Field(
+        "flat",
+        description=(
+            "When a changed strategy or configuration is applied by a reload: once no trade is open "
+            "(`flat`, entries are stopped meanwhile), or `now`."
+        ),
+    )
 
     @model_validator(mode="after")
     def _stake_fits(self) -> Self:

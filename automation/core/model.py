@@ -201,6 +201,7 @@ class UnitSnapshot:
     busy: ActionKind | None = None  # an action on it is under way
     blocked: str = ""  # why the last start did not come about
     is_outdated: bool = False  # adopted, and it runs another configuration than the fleet file's
+    changing: str = ""  # what is under way with a change of its strategy or configuration
     verdict: Verdict = Verdict(BotState.QUEUED, Health.UNKNOWN, "")
     vitals: Vitals = NO_VITALS
     findings: tuple[Finding, ...] = ()  # the whole ladder, settled
@@ -307,6 +308,9 @@ class BotStatus(BaseModel):
     adopted: bool = Field(False, description="Whether an earlier supervisor started it.")
     outdated: bool = Field(
         False, description="Whether it still runs an older configuration; restart it to apply."
+    )
+    changing: str = Field(
+        "", description="What is under way with a change of its strategy or configuration."
     )
     failing: Rung | None = Field(None, description="The lowest rung of its ladder that fails.")
     ladder: tuple[RungStatus, ...] = Field((), description="Its health ladder, from the ground up.")

@@ -28,6 +28,7 @@ from automation.fleet import crew, custody, kinds
 from automation.fleet.assess import describe_end
 from automation.fleet.botapi import HttpBotApi, SimulatorApi
 from automation.fleet.chronicle import Chronicle, Posted, display
+from automation.fleet.lifecycle.changes import prepare, take_candidate
 from automation.fleet.market import client_config
 from automation.fleet.memory import pardoned
 from automation.fleet.probe import BotProbe, SimulatorProbe
@@ -120,6 +121,7 @@ async def _start(hands: Hands, unit: Unit, cause: Posted) -> str:
     if unit.bot is not None:
         known = str(database(hands.site(), unit.bot))
         custody.prepare_check(home, hands.chronicle, unit, known)
+    await asyncio.to_thread(prepare, hands.site(), unit)
     launch = await asyncio.to_thread(crew.render, hands.site(), unit, hands.clock)
     unit.process = await hands.runner.start(launch)
     unit.is_halted = unit.start_wish is not unit.wish
@@ -194,6 +196,7 @@ async def _speak(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str
         await unit.client.post("start")
         said = f"{unit.name} may enter trades again"
     else:
+        await asyncio.to_thread(take_candidate, hands.site(), unit)
         # Freqtrade forgets a pause when it reloads, so what it reloads must say it.
         await asyncio.to_thread(crew.render, hands.site(), unit, hands.clock)
         await unit.client.post("reload_config")

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from automation.core.config import Fleet
 from automation.core.errors import ConfigError, DependencyError, PermanentError
 from automation.core.model import SIMULATOR, BotState, BotStatus, FleetStatus, Health
 from automation.core.seams import Launch
@@ -26,6 +27,7 @@ from automation.fleet.containers.mixed import runner_of
 from automation.fleet.control import LONGEST_WAIT_S, ask_supervisor
 from automation.fleet.credentials import read_access
 from automation.fleet.home import Home, read_json
+from automation.fleet.lifecycle.difference import Step
 from automation.fleet.lock import Holder, SupervisorLock, find_supervisor
 from automation.fleet.memory import forget_failures, forget_stops
 from automation.fleet.process import living
@@ -35,6 +37,8 @@ from automation.fleet.timing import DEFAULT_TIMING
 from automation.journal import Journal
 
 STOP_WITHIN_S = 180.0
+REHEARSED_WITHIN_S = 1800.0
+"""A rehearsal takes under a minute; but others may be ahead of it, and the machine busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,30 @@ def bot_action(home: Path, bot: str, action: str) -> str:
     """
     holder = _supervisor(Home(home))
     asked = {"do": action, "bot": bot, "actor": actor()}
-    answer: dict[str, Any] = ask_supervisor(holder, asked, LONGEST_WAIT_S + 5)
+    wait_s = REHEARSED_WITHIN_S if action.startswith("reload") else LONGEST_WAIT_S + 5
+    answer: dict[str, Any] = ask_supervisor(holder, asked, wait_s)
     return str(answer["said"])
+
+
+def propose_fleet(home: Path, fleet: Fleet) -> tuple[Step, ...]:
+    """Tell what a changed fleet file would mean for the fleet that runs; nothing is touched.
+
+    Raises ConfigError where the file is wrong, or needs a fleet that is down.
+    """
+    holder = _supervisor(Home(home))
+    answer = ask_supervisor(holder, {"do": "propose", "fleet": _document(fleet)})
+    return tuple(Step.model_validate(step) for step in answer["steps"])
+
+
+def apply_fleet(home: Path, fleet: Fleet, *, is_agreed: bool) -> str:
+    """Apply a changed fleet file to the fleet that runs: all of it, or nothing.
+
+    `is_agreed`: a person agreed that bots with open trades are stopped. Raises as `propose_fleet`,
+    and when a new strategy fails its rehearsal.
+    """
+    holder = _supervisor(Home(home))
+    asked = {"do": "apply", "fleet": _document(fleet), "agreed": is_agreed, "actor": actor()}
+    return str(ask_supervisor(holder, asked, REHEARSED_WITHIN_S)["said"])
 
 
 def bot_status(home: Path, bot: str) -> BotStatus:
@@ -127,6 +153,11 @@ def actor() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
+
+
+def _document(fleet: Fleet) -> dict[str, Any]:
+    """What the file says, and no default: a value that is said wins over a bot's configurations."""
+    return fleet.model_dump(mode="json", exclude_unset=True)
 
 
 def _supervisor(home: Home) -> Holder:

@@ -12,7 +12,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -38,6 +38,9 @@ LONGEST_WAIT_S = 60.0
 Ask = Callable[[str, str, str], Awaitable[str | Refusal]]
 """Does `action` to `bot` for `actor`; the answer is a sentence."""
 
+Answer = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""Answers anything else that is asked."""
+
 
 class ControlServer:
     """The supervisor's ear."""
@@ -48,9 +51,11 @@ class ControlServer:
         status: Callable[[], FleetStatus],
         go_down: Callable[[str], None],
         ask: Ask,
+        more: Mapping[str, Answer] | None = None,
     ) -> None:
         """Answer with these functions."""
         self._status, self._go_down, self._ask = status, go_down, ask
+        self._more = more or {}
         self._folder: Path | None = None
         self.path = str(home.path / "control.sock")
         if len(os.fsencode(self.path)) > LONGEST_PATH_BYTES:
@@ -106,6 +111,9 @@ class ControlServer:
         if asked["do"] == "down":
             self._go_down(str(asked.get("reason", "freqfleet down")))
             return {"said": "the fleet goes down"}
+        more = self._more.get(str(asked["do"]))
+        if more is not None:
+            return await more(asked)
         said = await self._ask(str(asked["bot"]), str(asked["do"]), str(asked.get("actor", "")))
         if isinstance(said, Refusal):
             return {"error": said.reason, "exit_code": 2}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from automation.core.clock import Clock
-from automation.core.config import Fleet, Venue
-from automation.core.errors import DependencyError
+from automation.core.config import Bot, Fleet, Venue
+from automation.core.errors import ConfigError, DependencyError
 from automation.core.model import SIMULATOR, Wish
 from automation.core.seams import Launch
 from automation.fleet.containers.leftovers import left_in
@@ -16,6 +16,7 @@ from automation.fleet.credentials import ApiAccess, ensure_access, move, read_ac
 from automation.fleet.home import Home, read_json
 from automation.fleet.ladder.logwatch import LogWatch
 from automation.fleet.ladder.senses import Senses
+from automation.fleet.lifecycle.kept import CHANGE, difference
 from automation.fleet.market import render_simulator
 from automation.fleet.memory import read_memory, read_wishes
 from automation.fleet.ports import find_free, is_free, owner_of
@@ -39,7 +40,23 @@ def make_units(fleet: Fleet, home: Home, timing: Timing, now_s: float) -> dict[s
         if not unit.is_simulator:
             unit.holds, unit.quarantine = read_holds(home, unit.name)
             unit.is_halted = bool(unit.holds)
+            # A change that waited was forgotten with the supervisor that let it wait.
+            unit.holds = tuple(hold for hold in unit.holds if hold.cause != CHANGE)
     return units
+
+
+def new_unit(fleet: Fleet, home: Home, bot: Bot, others: dict[str, Unit]) -> Unit:
+    """Make the unit of a bot that joins a fleet which runs."""
+    taken = frozenset(
+        {*(b.api_port for b in fleet.bots if b.api_port), *(u.access.port for u in others.values())}
+    )
+    access = ensure_access(home.unit(bot.name), bot.api_port, taken)
+    if access.port in taken and bot.api_port is None:
+        access = move(home.unit(bot.name), access, find_free(taken))
+    unit = Unit(bot.name, access, bot, read_wishes(home, fleet)[bot.name])
+    unit.holds, unit.quarantine = read_holds(home, bot.name)
+    unit.is_halted = bool(unit.holds)
+    return unit
 
 
 def site_with_ports(site: Site, units: dict[str, Unit]) -> Site:
@@ -126,6 +143,11 @@ def is_outdated(site: Site, unit: Unit) -> bool:
     for document in (said, written):
         document.pop("initial_state", None)
         document.get("api_server", {}).pop("CORS_origins", None)
+    try:
+        if difference(site, unit.bot):
+            return True
+    except ConfigError:
+        return True
     is_changed = written != said or read_json(folder / "defaults.json") != unsaid
     return is_changed or exchange.get("pair_whitelist", []) != list(unit.bot.pairs)
 

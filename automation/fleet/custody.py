@@ -44,6 +44,14 @@ def lift(
     chronicle.tell("bot.released", events.Released(reason=reason), bot=unit.name, actor=actor)
 
 
+def relieve(home: Home, unit: Unit, cause: str) -> None:
+    """Let one cause hold the bot no longer; other holds stay. The caller tells why."""
+    others = tuple(known for known in unit.holds if known.cause != cause)
+    if others != unit.holds:
+        unit.holds = others
+        write_holds(home, unit.name, others, unit.quarantine)
+
+
 def quarantine(
     home: Home, chronicle: Chronicle, unit: Unit, reason: str, cause: Posted | None
 ) -> None:

@@ -7,6 +7,7 @@ the name for people. Imported by whoever reads or writes them.
 from automation.core.model import ActionKind, BotState, Health, Wish
 from automation.fleet import sightings as _sightings  # noqa: F401  defines kinds as well
 from automation.fleet import tempo_kinds as _tempo_kinds  # noqa: F401  the market's own time
+from automation.fleet.lifecycle import events as _lifecycle  # noqa: F401
 from automation.fleet.remedies import events as _remedies  # noqa: F401
 from automation.journal import Facts, define
 

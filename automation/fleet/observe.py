@@ -197,6 +197,8 @@ class Observer:
 
     def _follow_trader(self, unit: Unit, before: str, after: str) -> None:
         """What was paused or resumed elsewhere (FreqUI, Telegram) is wished, and stays so."""
+        if after == "running" and not unit.holds:
+            unit.is_halted = False  # by a reload, say
         wish = _PAUSES.get((before, after))
         if wish is None or unit.wish is Wish.STOP or unit.busy is not None:
             return

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from automation.core.errors import PermanentError, Refusal
 from automation.core.model import RemedyMemory, Request, Wish
 from automation.fleet import custody, kinds
-from automation.fleet.chronicle import Chronicle
+from automation.fleet.chronicle import Chronicle, Posted
 from automation.fleet.control import LONGEST_WAIT_S
 from automation.fleet.home import Home
+from automation.fleet.lifecycle.changes import Changes
 from automation.fleet.memory import pardoned
 from automation.fleet.unit import Unit
 
-ACTIONS = ("start", "stop", "restart", "pause", "resume", "drain", "reload")
+ACTIONS = ("start", "stop", "restart", "pause", "resume", "drain", "reload", "reload-now")
+_RELOADS = ("reload", "reload-now")
 
 
 _LATER = {
@@ -29,15 +31,17 @@ _LATER = {
 class Operator:
     """Takes what operators ask, for the loop to do."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  the supervisor's own parts
         self,
         units: dict[str, Unit],
         chronicle: Chronicle,
         wake: Callable[[], None],
         save: Callable[[], None],
         home: Home,
+        changes: Changes | None = None,
     ) -> None:
-        """Work on the supervisor's own units."""
+        """Work on the supervisor's own units; without `changes` nothing is rehearsed."""
+        self._changes = changes
         self._units, self._chronicle, self._wake, self._save = units, chronicle, wake, save
         self._home = home
 
@@ -53,7 +57,13 @@ class Operator:
         if refusal is not None:
             return refusal
         wish, request, said = _meaning(unit, action)
-        self._note(unit, wish, action, actor)
+        cause = self._note(unit, wish, action, actor)
+        if request is Request.RELOAD and self._changes is not None:
+            at_once = action == "reload-now"
+            brought = await self._changes.bring(unit, at_once=at_once, cause=cause)
+            if not isinstance(brought, Request):
+                return brought
+            request = brought
         unit.request = request
         if action in ("start", "restart"):
             unit.memory, unit.blocked = pardoned(unit.memory), ""
@@ -67,11 +77,11 @@ class Operator:
         self._wake()
         return said if waiting is None else await _wait_for(waiting, bot)
 
-    def _note(self, unit: Unit, wish: Wish, action: str, actor: str) -> None:
+    def _note(self, unit: Unit, wish: Wish, action: str, actor: str) -> Posted:
         unit.wish = wish
         self._save()
         facts = kinds.Wished(wish=wish, asked=action)
-        self._chronicle.tell("bot.wished", facts, bot=unit.name, actor=actor or "operator")
+        return self._chronicle.tell("bot.wished", facts, bot=unit.name, actor=actor or "operator")
 
     def _outcome(self, unit: Unit) -> "asyncio.Future[str]":
         waiting: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -87,9 +97,9 @@ def _impossible(unit: Unit, action: str) -> Refusal | None:
         return Refusal(f"{name} runs already")
     if action == "stop" and unit.wish is Wish.STOP and not lives:
         return Refusal(f"{name} is stopped already")
-    if action in ("restart", "pause", "resume", "drain", "reload") and unit.wish is Wish.STOP:
+    if action in ("restart", "pause", "resume", "drain", *_RELOADS) and unit.wish is Wish.STOP:
         return Refusal(f"{name} is stopped; start it first with freqfleet bot start {name}")
-    if action == "reload" and not lives:
+    if action in _RELOADS and not lives:
         return Refusal(f"{name} does not run now; it reads its configuration when it starts")
     return None
 

@@ -10,6 +10,7 @@ again on reload, children inherit an environment, and Freqtrade turns a variable
 number into one. How the simulator is reached stands in the file that it writes itself.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from automation.core.secrets import resolve
 from automation.fleet.contained import contained_environment, container_of, listen_address
 from automation.fleet.credentials import ApiAccess
 from automation.fleet.home import Home, make_private, write_json
+from automation.fleet.lifecycle import kept
 from automation.fleet.market import read_exchange_section
 from automation.fleet.ports import LOOPBACK
 from automation.fleet.preflight import base_layers, own_layers, strategy_folder
@@ -135,7 +137,12 @@ def launch_of(site: Site, bot: Bot) -> Launch:
     argv = [python, "-m", "freqtrade", "trade"]
     for config in layers(site, bot):
         argv += ["-c", str(config)]
-    argv += ["--strategy", bot.strategy, "--strategy-path", str(strategy_folder(site, bot))]
+    env = contained_environment(site) if is_contained else environment(site)
+    strategies = strategy_folder(site, bot)
+    if kept.is_kept(site.home, bot.name):
+        strategies = kept.accepted(site.home, bot.name) / kept.STRATEGIES
+        env["PYTHONPATH"] = os.pathsep.join([str(strategies), env["PYTHONPATH"]])
+    argv += ["--strategy", bot.strategy, "--strategy-path", str(strategies)]
     argv += ["--db-url", f"sqlite:///{database(site, bot)}"]
     argv += ["--userdir", str(folder / "user_data")]
     argv += ["--logfile", str(log_path(site.home, bot.name))]
@@ -143,7 +150,7 @@ def launch_of(site: Site, bot: Bot) -> Launch:
         unit=bot.name,
         folder=folder,
         argv=tuple(argv),
-        env=contained_environment(site) if is_contained else environment(site),
+        env=env,
         cwd=site.root,
         console=folder / "logs" / "console.log",
         mark=mark,
@@ -163,6 +170,10 @@ def layers(site: Site, bot: Bot) -> list[Path]:
     folder = site.home.unit(bot.name)
     secrets = [folder / "secrets.json"] if secret_references(site.fleet, bot) else []
     base, own = base_layers(site.root), own_layers(site.root, bot)
+    if kept.is_kept(site.home, bot.name):
+        copies = kept.accepted(site.home, bot.name) / kept.CONFIGS
+        paths = sorted(copies.iterdir())
+        base, own = paths[: len(base)], paths[len(base) :]
     return [*base, folder / "defaults.json", *own, folder / "config.json", *secrets]
 
 

@@ -95,6 +95,7 @@ def _status(
         last_loop_age_s=_age_s(api.looped_epoch_s, now),
         adopted=process.is_adopted and process.is_alive,
         outdated=unit.is_outdated,
+        changing=unit.changing,
         failing=_failing(unit),
         ladder=() if unit.is_simulator else _ladder(unit, now_s),
         holds=tuple(hold.reason for hold in unit.holds),

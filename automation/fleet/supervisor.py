@@ -47,6 +47,8 @@ from automation.fleet.decide import decide, is_failure
 from automation.fleet.exchange import BINANCE, ExchangeWatch
 from automation.fleet.fastforward import fast_forward, refuse_other_time
 from automation.fleet.home import Home, read_json, write_json
+from automation.fleet.lifecycle.changes import Changes, Rehearse
+from automation.fleet.lifecycle.renewal import Renewal
 from automation.fleet.live import live_bots, refuse_unconfirmed
 from automation.fleet.lock import SupervisorLock
 from automation.fleet.logfile import rotate
@@ -83,6 +85,10 @@ class Surroundings:
     timing: Timing = DEFAULT_TIMING
     actor: str = "operator"
     starts_at_once: int = 4
+    rehearse: Rehearse | None = None  # without it whatever loads is taken
+    applied: Callable[[Fleet, str], None] | None = (
+        None  # told of a changed fleet, and who changed it
+    )
 
 
 class Supervisor:
@@ -108,6 +114,9 @@ class Supervisor:
         self._notifier = Notifier()
         self._breakers: tuple[Breaker, ...] = ()
         self._restarts_s: tuple[float, ...] = ()  # for failures
+        self._changes = Changes(
+            self._units, self._site, self._chronicle, self._clock, self._around.rehearse
+        )
         self._fast = fast_forward(fleet, self.home, self._chronicle, self._clock)
 
     async def run(self, watch: Watch | None = None, *, handle_signals: bool = True) -> None:
@@ -160,18 +169,32 @@ class Supervisor:
         watch: Watch | None,
     ) -> None:
         now_s = self._clock.monotonic()
-        self._units = crew.make_units(self.fleet, self.home, self._timing, now_s)
+        self._units.update(crew.make_units(self.fleet, self.home, self._timing, now_s))
         self._restarts_s = read_restarts(self.home, now_s)
         self._open_clock()
         observer = self._make_observer(session)
         self._runner.when_one_ends(self._wake.set)
         adopted = await observer.adopt()
         operator = Operator(
-            self._units, self._chronicle, self._wake.set, self._save_wishes, self.home
+            self._units,
+            self._chronicle,
+            self._wake.set,
+            self._save_wishes,
+            self.home,
+            self._changes,
         )
+        renewal = Renewal(
+            self._units,
+            self.home,
+            self._chronicle,
+            self._changes,
+            self._site,
+            self._fly_as,
+            self._save_wishes,
+        ).answers()
         async with (
             self._make_lookout(session) as observer.lookout,
-            ControlServer(self.home, self.status, self.go_down, operator.ask) as control,
+            ControlServer(self.home, self.status, self.go_down, operator.ask, renewal) as control,
         ):
             lock.announce(self.fleet.fleet, control.path)
             self._notifier.ready()
@@ -222,11 +245,7 @@ class Supervisor:
         return simulator.access.url if simulator.process.is_alive else ""
 
     def _announce(self, adopted: tuple[str, ...]) -> None:
-        bots = [{"name": b.name, "strategy": b.strategy, "mode": b.mode} for b in self.fleet.bots]
-        write_json(
-            self.home.path / "fleet.json",
-            {"fleet": self.fleet.fleet, "bots": bots, "engine": self.fleet.docker.engine},
-        )
+        self._note_fleet()
         up = kinds.FleetUp(
             fleet=self.fleet.fleet,
             bots=len(self.fleet.bots),
@@ -243,11 +262,27 @@ class Supervisor:
             )
             self._chronicle.tell("fleet.live", said, actor=self._around.actor)
 
+    def _note_fleet(self) -> None:
+        bots = [{"name": b.name, "strategy": b.strategy, "mode": b.mode} for b in self.fleet.bots]
+        write_json(
+            self.home.path / "fleet.json",
+            {"fleet": self.fleet.fleet, "bots": bots, "engine": self.fleet.docker.engine},
+        )
+
+    def _fly_as(self, fleet: Fleet, actor: str) -> None:
+        """Go by another fleet file from now on."""
+        self.fleet = fleet
+        self._note_fleet()
+        if self._around.applied is not None:
+            self._around.applied(fleet, actor)
+        self._wake.set()
+
     async def _loop(self, observer: Observer, watch: Watch | None) -> None:
         while True:
             await observer.look()
             observer.judge(self._snapshot())
             self._follow_dependencies(observer)
+            self._changes.step()
             if self._down and not any(u.process.is_alive or u.busy for u in self._units.values()):
                 return
             now_s = self._clock.monotonic()

@@ -55,6 +55,8 @@ class Unit:
     busy: ActionKind | None = None
     blocked: str = ""
     is_outdated: bool = False
+    changing: str = ""  # what is under way with a change of its files
+    has_candidate: bool = False  # what it shall run next has passed its rehearsal
     verdict: Verdict = NOT_JUDGED
     book: TradeBook | None = None
     senses: Senses | None = None
@@ -95,6 +97,7 @@ class Unit:
             busy=self.busy,
             blocked=self.blocked,
             is_outdated=self.is_outdated,
+            changing=self.changing,
             verdict=self.verdict,
             vitals=self.vitals,
             findings=self.findings,
