@@ -1,9 +1,9 @@
 """Three real Freqtrade bots trade live through 2024-08-05 in fast-forward, with what goes wrong.
 
 Lost acknowledgements and a two-minute outage in the crash. The operator's part is what a person does
-who sees the alert: have open trades compared with the exchange now and then (`trades/<id>/reload`),
-and trade away what a lost entry left there, for no Freqtrade knows of it. At the end every account's
-money is explained to the last unit.
+who sees the alert: compare bot and exchange now and then; where they differ, have the bot look again
+(`trades/<id>/reload`), and trade away what a lost entry left there, for no Freqtrade knows of it. At
+the end every account's money is explained to the last unit.
 """
 
 import base64
@@ -96,12 +96,10 @@ class Rush:
         return commands.status(self.freqfleet.home)
 
     def reconcile(self) -> None:
-        """Have every bot compare its open trades with the exchange."""
+        """Compare every bot with the exchange, and mend what differs."""
         for name in BOTS:
             try:
-                for trade in self.ask(name, "GET", "status"):
-                    self.ask(name, "POST", f"trades/{trade['trade_id']}/reload")
-                self.correct(name)
+                self.mend(name)
             except OSError:
                 continue  # it starts, or the exchange is out; the next time will do
 
@@ -114,8 +112,8 @@ class Rush:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
 
-    def correct(self, name: str) -> None:
-        """Trade away what the account holds and the bot does not know of, once it is seen twice."""
+    def mend(self, name: str) -> None:
+        """Have the bot look for what differs; trade away what still differs the next time."""
         trades = self.ask(name, "GET", "status")
         orders = [order for trade in trades for order in trade["orders"]]
         if any(order["is_open"] and order["ft_order_side"] != "stoploss" for order in orders):
@@ -132,6 +130,9 @@ class Rush:
             self.corrections += 1
             order["newClientOrderId"] = f"{money.OPERATOR}{self.corrections}"
             self.signed(name, "POST", "v1/order", **order)
+        elif excess:
+            for trade in trades:
+                self.ask(name, "POST", f"trades/{trade['trade_id']}/reload")
 
     def signed(self, name: str, method: str, path: str, **parameters):
         """Ask the exchange in the name of a bot's account."""
