@@ -22,12 +22,16 @@ from automation.core.errors import ConfigError, DependencyError, FreqfleetError,
 from automation.core.files import write_whole
 from automation.core.model import FleetStatus
 from automation.core.paths import configs, home, root
+from automation.fleet.chronicle import Chronicle
 from automation.fleet.commands import actor, stop
 from automation.fleet.daemon import start_detached
 from automation.fleet.doctor import Check, doctor
 from automation.fleet.home import Home
+from automation.fleet.lease import Lease, Terms
 from automation.fleet.lifecycle.changes import Rehearsal
 from automation.fleet.live import LiveQuestion, check_live, confirm_live
+from automation.fleet.schedule.planning import refuse_wrong_times
+from automation.fleet.schedule.scheduler import Place, Scheduler
 from automation.fleet.site import Site
 from automation.fleet.supervisor import Supervisor, Surroundings
 from automation.journal import Event, Journal, sentence
@@ -83,34 +87,52 @@ def confirm(fleet: Fleet, typed: str) -> None:
     confirm_live(fleet, Home(home()), typed, has_live_option=True, at=datetime.now(UTC))
 
 
-async def supervise(fleet: Fleet, tell: Tell | None = None, alerts: Path | None = None) -> None:
+async def supervise(
+    fleet: Fleet,
+    tell: Tell | None = None,
+    alerts: Path | None = None,
+    terms: Terms | None = None,
+) -> None:
     """Run the fleet until it was taken down, sign its journal and serve its alerts meanwhile.
 
-    Raises ConfigError for what is wrong with fleet or alerts, before anything starts.
+    With `terms` that say so it first waits for the supervisor there is. Raises ConfigError for what
+    is wrong with fleet or alerts, before anything starts.
     """
     settings = read_alerts(alerts, fleet)
+    refuse_wrong_times(fleet)
     folder = Home(home())
     folder.make()
     with open_journal(folder) as journal:
         forwarders(journal)  # what is wrong with an address is told before anything starts
-        newest = journal.last()
-        told = _Told(journal, newest.sequence if newest else 0)
-        note_limits(journal, fleet)
-        around = Surroundings(
-            actor=actor(),
-            rehearse=_rehearse,
-            applied=lambda changed, who: note_limits(journal, changed, who),
-        )
-        supervisor = Supervisor(fleet, folder.path, journal, around)
-        beside = [
-            asyncio.create_task(_sign(journal, folder), name="notary"),
-            asyncio.create_task(_serve_alerts(journal, settings, folder), name="alerts"),
-            asyncio.create_task(forward(journal), name="forwarding"),
-        ]
-        try:
-            await supervisor.run(None if tell is None else lambda s: tell(s, told.news()))
-        finally:
-            await _end(beside)
+        async with Lease(folder, journal.store, fleet.fleet, terms) as lease:
+            await _fly(fleet, journal, settings, lease, tell)
+
+
+async def _fly(
+    fleet: Fleet, journal: Journal, settings: Settings, lease: Lease, tell: Tell | None
+) -> None:
+    folder, newest = Home(home()), journal.last()
+    told = _Told(journal, newest.sequence if newest else 0)
+    note_limits(journal, fleet)
+    around = Surroundings(
+        actor=actor(),
+        lease=lease,
+        rehearse=_rehearse,
+        applied=lambda changed, who: note_limits(journal, changed, who),
+    )
+    supervisor = Supervisor(fleet, folder.path, journal, around)
+    beside = [
+        asyncio.create_task(_sign(journal, folder), name="notary"),
+        asyncio.create_task(_serve_alerts(journal, settings, folder), name="alerts"),
+        asyncio.create_task(forward(journal), name="forwarding"),
+        asyncio.create_task(
+            Scheduler(fleet, Place(folder, root()), Chronicle(journal)).run(), name="schedule"
+        ),
+    ]
+    try:
+        await supervisor.run(None if tell is None else lambda s: tell(s, told.news()))
+    finally:
+        await _end(beside)
 
 
 async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:
@@ -122,9 +144,9 @@ async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:
         _done, pending = await asyncio.wait(pending, timeout=1.0)
 
 
-def detach(fleet: Fleet, alerts: Path | None = None) -> int:
+def detach(fleet: Fleet, alerts: Path | None = None, terms: Terms | None = None) -> int:
     """Run the fleet in the background; returns the supervisor's pid once it is in charge."""
-    return start_detached(home(), lambda: supervise(fleet, alerts=alerts))
+    return start_detached(home(), lambda: supervise(fleet, alerts=alerts, terms=terms))
 
 
 def examine(fleet: Fleet) -> list[Check]:

@@ -15,6 +15,7 @@ from automation.core.errors import ConfigError
 if TYPE_CHECKING:
     from automation.core.config import Fleet
     from automation.core.model import FleetStatus
+    from automation.fleet.lease import Terms
     from automation.fleet.live import LiveQuestion
 
 _SHOWN_EVENTS = 8
@@ -75,26 +76,41 @@ def up(
     alerts: Annotated[
         Path | None, typer.Option(help="Alerts file; without it configs/alerts.yaml.")
     ] = None,
+    standby: Annotated[
+        bool,
+        typer.Option("--standby", help="Wait for the supervisor there is, and follow it."),
+    ] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="The machine that had this fleet is gone for good."),
+    ] = False,
 ) -> None:
     """Start the fleet and keep it running; Ctrl-C takes it down in order.
 
     Example: [bold]freqfleet up -c fleet.yaml --detach[/bold]
     """
     from automation.app import fleets
+    from automation.fleet.lease import Terms
 
     fleet = fleets.read_fleet(config, data=data, at=instant(at, "--at"), speed=speed)
     question = fleets.question_before_live(fleet, has_live_option=live)
     if question is not None:
         fleets.confirm(fleet, ask_live(question))
+    if detach and standby:
+        cure = "start it where it may stay in the foreground, as under systemd"
+        raise ConfigError("--standby does not go with --detach", where="up", cure=cure)
+    terms = Terms(waits=standby, takes_over=take_over)
+    if standby:
+        err.print("standing by: follows the supervisor there is once it dies or falls silent")
     if detach:
-        pid = fleets.detach(fleet, alerts)
+        pid = fleets.detach(fleet, alerts, terms)
         out.print(f"fleet {fleet.fleet} is up, supervisor pid {pid}")
         _say_next(fleet)
     elif out.is_terminal:
-        _show_live(fleet, alerts)
+        _show_live(fleet, alerts, terms)
     else:
         _say_next(fleet)
-        asyncio.run(fleets.supervise(fleet, _print_news, alerts))
+        asyncio.run(fleets.supervise(fleet, _print_news, alerts, terms))
 
 
 def down() -> None:
@@ -208,7 +224,7 @@ def _print_news(_status: "FleetStatus", news: Sequence[str]) -> None:
         out.print(sentence, highlight=False, soft_wrap=True)
 
 
-def _show_live(fleet: "Fleet", alerts: Path | None) -> None:
+def _show_live(fleet: "Fleet", alerts: Path | None, terms: "Terms") -> None:
     """Draw the table each second, with the last things that happened below."""
     from rich.console import Group
     from rich.live import Live
@@ -229,5 +245,5 @@ def _show_live(fleet: "Fleet", alerts: Path | None) -> None:
             latest.extend(news)
             screen.update(Group(render_table(status, tuple(latest)), Text(), hint), refresh=True)
 
-        asyncio.run(fleets.supervise(fleet, draw, alerts))
+        asyncio.run(fleets.supervise(fleet, draw, alerts, terms))
     out.print(f"fleet {fleet.fleet} is down")

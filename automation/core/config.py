@@ -6,6 +6,7 @@ stays Freqtrade's: this model only says which files are layered. Read by `core.c
 the reference page and the JSON schema are generated from it.
 """
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,8 +14,16 @@ from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from automation.core.secrets import SecretRef
 
@@ -112,6 +121,72 @@ class Resources(Strict):
     nice: int = Field(0, ge=0, le=19, description="Niceness of the bot's process.")
 
 
+class Targets(Strict):
+    """What the last trades must have reached, or entries are stopped for the pause."""
+
+    trades: int = Field(30, ge=5, description="How many of the last closed trades are judged.")
+    sharpe: float | None = Field(
+        None, description="Least Sharpe ratio of their returns, annual by their own frequency."
+    )
+    win_rate_frac: float | None = Field(
+        None, gt=0, le=1, description="Least fraction of them that gained."
+    )
+    profit_factor: float | None = Field(
+        None, gt=0, description="Least sum of gains over sum of losses."
+    )
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if self.sharpe is None and self.win_rate_frac is None and self.profit_factor is None:
+            raise ValueError("targets name no target; add sharpe, win_rate_frac or profit_factor")
+        return self
+
+
+class Guards(Strict):
+    """When entries are stopped because too much was lost."""
+
+    drawdown_frac: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description=(
+            "Fall of equity from its peak at which entries stop until a person resumes; without it "
+            "that of the profile that the bot names, else 0.15. 0 turns it off."
+        ),
+    )
+    daily_loss_frac: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description=(
+            "Fall of equity since the day began (UTC) at which entries stop until the next; without "
+            "it that of the profile that the bot names. 0 turns it off."
+        ),
+    )
+    losing_streak: int = Field(
+        0, ge=0, description="Trades lost in a row at which entries stop for the pause; 0 for none."
+    )
+    targets: Targets | None = Field(
+        None, description="What the last trades must have reached, or entries stop for the pause."
+    )
+    pause_h: float = Field(
+        24.0,
+        gt=0,
+        le=8760,
+        description="How long entries stop after a losing streak or missed targets, in hours.",
+    )
+
+    @model_validator(mode="after")
+    def _day_within_drawdown(self) -> Self:
+        day, whole = self.daily_loss_frac, self.drawdown_frac
+        if day and whole and day > whole:
+            raise ValueError(
+                f"daily_loss_frac {day:g} is more than drawdown_frac {whole:g} and could never act; "
+                "lower it or raise the drawdown"
+            )
+        return self
+
+
 class Docker(Strict):
     """How bots run in containers, where their `runner` is `docker`."""
 
@@ -178,6 +253,7 @@ class Bot(Strict):
     )
     telegram: Telegram | None = Field(None, description="Freqtrade's Telegram bot; one per token.")
     resources: Resources = Field(Resources(), description="Limits of the process.")
+    guards: Guards = Field(Guards(), description="When this bot's entries are stopped for losses.")
     starts: bool = Field(True, description="Whether `up` starts it.")
     apply: Literal["flat", "now"] = Field(
         "flat",
@@ -197,12 +273,64 @@ class Bot(Strict):
         return self
 
 
+class ScheduledCommand(Strict):
+    """A freqfleet command that the supervisor runs at its times."""
+
+    name: BotName = Field(description="Lower-case name, unique in the schedule.")
+    cron: str = Field(
+        description="When: minute, hour, day of month, month, day of week, as in cron."
+    )
+    command: tuple[str, ...] = Field(
+        min_length=1, description="What to run, without `freqfleet`: one text, or a list of words."
+    )
+    timezone: str = Field("UTC", description="Time zone of `cron`, like Europe/Berlin.")
+    jitter_s: float = Field(
+        0.0, ge=0, le=43200, description="Shift each run by up to this, in seconds."
+    )
+    catch_up: Literal["skip", "once"] = Field(
+        "skip",
+        description="What comes of times at which no supervisor ran: nothing, or one run for all.",
+    )
+    timeout_h: float = Field(
+        12.0, gt=0, le=168, description="After how long a run is ended, in hours."
+    )
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _split(cls, raw: Any) -> Any:
+        return tuple(shlex.split(raw)) if isinstance(raw, str) else raw
+
+    @field_validator("command")
+    @classmethod
+    def _is_no_supervisor(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        if words[0] == "freqfleet":
+            raise ValueError("leave `freqfleet` out, the command begins with the word after it")
+        if words[0] == "up":
+            raise ValueError("a schedule runs under a supervisor and cannot start another")
+        return words
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(f"there is no time zone {name}; write it like Europe/Berlin") from None
+        return name
+
+
 class Fleet(Strict):
     """The whole of fleet.yaml, after `defaults` have been laid under each bot."""
 
     fleet: BotName = Field(description="The fleet's name: a-z, 0-9 and dashes.")
     exchange: Exchange = Field(Exchange(), description="Where the fleet trades.")
     docker: Docker = Field(Docker(), description="Containers, for bots whose runner is `docker`.")
+    schedule: tuple[ScheduledCommand, ...] = Field(
+        (), description="Commands that the supervisor runs at their times."
+    )
+    guards: Guards = Field(
+        Guards(), description="When all entries are stopped for losses of the bots together."
+    )
     bots: tuple[Bot, ...] = Field(min_length=1, description="The bots, in the order they start.")
 
     @model_validator(mode="before")
@@ -231,6 +359,9 @@ class Fleet(Strict):
 
 
 def _repeated(fleet: Fleet) -> Iterator[str]:
+    for name, count in Counter(entry.name for entry in fleet.schedule).items():
+        if count > 1:
+            yield f"{count} entries of the schedule are named {name}; give each its own name"
     for name, count in Counter(bot.name for bot in fleet.bots).items():
         if count > 1:
             yield f"{count} bots are named {name}; give each its own name"

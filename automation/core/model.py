@@ -280,6 +280,20 @@ class RungStatus(BaseModel):
     for_s: float = Field(description="For how long it has been so, in seconds.")
 
 
+class GuardStatus(BaseModel):
+    """One guard of a bot or of the fleet, as `status --json` prints it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    guard: str = Field(description="`drawdown`, `daily loss`, `losing streak` or `targets`.")
+    value: float | None = Field(None, description="How far it is: a fraction, or trades in a row.")
+    limit: float | None = Field(None, description="Where it stops entries.")
+    tripped: bool = Field(False, description="Whether it stops entries now.")
+    until: datetime | None = Field(
+        None, description="When it ends by itself; without it a person must resume."
+    )
+
+
 class BotStatus(BaseModel):
     """One bot, as `status --json` prints it."""
 
@@ -315,6 +329,7 @@ class BotStatus(BaseModel):
     failing: Rung | None = Field(None, description="The lowest rung of its ladder that fails.")
     ladder: tuple[RungStatus, ...] = Field((), description="Its health ladder, from the ground up.")
     holds: tuple[str, ...] = Field((), description="Why the supervisor has stopped its entries.")
+    guards: tuple[GuardStatus, ...] = Field((), description="How far its guards are.")
 
 
 class FleetStatus(BaseModel):
@@ -331,6 +346,7 @@ class FleetStatus(BaseModel):
     dependencies: dict[Dependency, str] = Field(
         {}, description="What all bots lean on and fails now, with the reason."
     )
+    guards: tuple[GuardStatus, ...] = Field((), description="How far the fleet's guards are.")
     market_at: datetime | None = Field(
         None, description="The market's time then, where it is not the clock's."
     )

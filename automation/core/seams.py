@@ -61,6 +61,8 @@ class Patience:
     interrupt_s: float = 20.0
     terminate_s: float = 5.0
     kill_s: float = 5.0
+    check: Callable[[], None] = field(default=lambda: None, compare=False)
+    """Asked before each rung; raises once whoever stops the unit may do so no more."""
 
 
 class Runner(Protocol):

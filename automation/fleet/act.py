@@ -53,11 +53,13 @@ class Hands:
     patience: Callable[[], Patience]
     others_live: Callable[[Unit], bool]
     watch: Callable[[Unit], None]
+    check: Callable[[], None]  # raises once this supervisor may act no more
     save: Callable[[], None]  # the wishes
 
 
 async def perform(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str:
     """Do one action; returns what came of it, as a sentence."""
+    hands.check()
     if action.kind is ActionKind.START:
         return await _start(hands, unit, cause)
     if action.kind is ActionKind.STOP:
@@ -123,6 +125,7 @@ async def _start(hands: Hands, unit: Unit, cause: Posted) -> str:
         custody.prepare_check(home, hands.chronicle, unit, known)
     await asyncio.to_thread(prepare, hands.site(), unit)
     launch = await asyncio.to_thread(crew.render, hands.site(), unit, hands.clock)
+    hands.check()
     unit.process = await hands.runner.start(launch)
     unit.is_halted = unit.start_wish is not unit.wish
     unit.blocked, unit.is_outdated = "", False
@@ -147,7 +150,9 @@ def _has_fixed_port(hands: Hands, unit: Unit) -> bool:
 
 async def _stop(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str:
     is_replaced = action.remedy is Remedy.REPLACE
-    patience = hands.timing.hasty if is_replaced else hands.patience()
+    patience = hands.patience()
+    if is_replaced:
+        patience = replace(hands.timing.hasty, check=hands.check)
     facts = await hands.runner.stop(unit.name, patience)
     if is_replaced:  # whatever held on to its port or its password is left behind
         (hands.site().home.unit(unit.name) / "api.json").unlink(missing_ok=True)
@@ -199,6 +204,7 @@ async def _speak(hands: Hands, unit: Unit, action: Action, cause: Posted) -> str
         await asyncio.to_thread(take_candidate, hands.site(), unit)
         # Freqtrade forgets a pause when it reloads, so what it reloads must say it.
         await asyncio.to_thread(crew.render, hands.site(), unit, hands.clock)
+        hands.check()
         await unit.client.post("reload_config")
         said = f"{unit.name} reloads its configuration"
     if unit.probe is not None:

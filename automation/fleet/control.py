@@ -62,6 +62,7 @@ class ControlServer:
             self._folder = Path(tempfile.mkdtemp(prefix="freqfleet-"))  # 0700
             self.path = str(self._folder / "control.sock")
         self._server: asyncio.Server | None = None
+        self._inode = 0
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -70,6 +71,7 @@ class ControlServer:
             self._serve, self.path, limit=LONGEST_LINE_BYTES
         )
         os.chmod(self.path, 0o600)  # noqa: PTH101  one call on a local socket
+        self._inode = os.stat(self.path).st_ino  # noqa: PTH116
         return self
 
     async def __aexit__(
@@ -81,12 +83,18 @@ class ControlServer:
         """Stop listening."""
         if self._server is not None:
             self._server.close()
-        self._remove()
+        self._leave()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _remove(self) -> None:
         Path(self.path).unlink(missing_ok=True)
+
+    def _leave(self) -> None:
+        """Remove the socket unless it is a successor's by now."""
+        with contextlib.suppress(OSError):
+            if Path(self.path).stat().st_ino == self._inode:
+                self._remove()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):

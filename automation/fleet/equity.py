@@ -41,14 +41,16 @@ class Equity:
     bot: str
     chronicle: Chronicle
     gap_s: float = 60.0
+    drawdown_bounds: tuple[float, ...] = DRAWDOWN_BOUNDS  # told at once when crossed
+    day_bounds: tuple[float, ...] = DAY_BOUNDS
     _last: sightings.EquityObserved | None = None
     _drawdown: Gauge = field(init=False)
     _day: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin where the journal stopped; DependencyError when it cannot be read."""
-        self._drawdown = Gauge(0.005, DRAWDOWN_BOUNDS, self.gap_s)
-        self._day = Gauge(0.005, DAY_BOUNDS, self.gap_s)
+        self._drawdown = Gauge(0.005, self.drawdown_bounds, self.gap_s)
+        self._day = Gauge(0.005, self.day_bounds, self.gap_s)
         self._last = self._recalled()
 
     def note(self, worth: Worth, now: datetime, now_s: float) -> None:

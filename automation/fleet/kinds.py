@@ -7,8 +7,10 @@ the name for people. Imported by whoever reads or writes them.
 from automation.core.model import ActionKind, BotState, Health, Wish
 from automation.fleet import sightings as _sightings  # noqa: F401  defines kinds as well
 from automation.fleet import tempo_kinds as _tempo_kinds  # noqa: F401  the market's own time
+from automation.fleet.guards import events as _guards  # noqa: F401
 from automation.fleet.lifecycle import events as _lifecycle  # noqa: F401
 from automation.fleet.remedies import events as _remedies  # noqa: F401
+from automation.fleet.schedule import events as _schedule  # noqa: F401
 from automation.journal import Facts, define
 
 
@@ -19,6 +21,14 @@ class FleetUp(Facts):
     bots: int
     supervisor_pid: int
     adopted: tuple[str, ...] = ()
+
+
+class TakenOver(Facts):
+    """A supervisor that stood by took charge of a fleet."""
+
+    fleet: str
+    supervisor_pid: int
+    reason: str
 
 
 class FleetDown(Facts):
@@ -143,6 +153,11 @@ class TradeClosed(Facts):
 
 
 define("fleet.up", FleetUp, "Fleet {fleet} is up with {bots} bots; supervisor pid {supervisor_pid}")
+define(
+    "fleet.taken_over",
+    TakenOver,
+    "Supervisor pid {supervisor_pid} took fleet {fleet} over: {reason}",
+)
 define("fleet.going_down", FleetDown, "Fleet {fleet} goes down: {reason}")
 define("fleet.down", FleetDown, "Fleet {fleet} is down: {reason}")
 define(

@@ -1,14 +1,16 @@
 """One supervisor for one state folder.
 
 The lock is held by the kernel for as long as the process lives, so a supervisor that was killed
-leaves none behind; the file beside it says who holds it. Called by the supervisor and by commands
-that have to know whether one runs.
+leaves none behind; the file beside it says who holds it. One that lives but does nothing can be
+deprived of it: another lock file is put in place of its own. Decides nothing about when that may be
+done (`lease`). Called by `lease` and by commands that have to know whether a supervisor runs.
 """
 
 import fcntl
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -43,12 +45,14 @@ class SupervisorLock:
 
     def __enter__(self) -> Self:
         """Take the lock; FleetIsUp when another supervisor has it."""
+        self.take()
+        return self
+
+    def take(self, *, patient: bool = True) -> None:
+        """Take the lock; FleetIsUp when another supervisor has it."""
         self._home.make()
-        try:
-            descriptor = os.open(self._home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise disk_error(error, self._home.lock) from None
-        if not _take(descriptor, self._home):
+        descriptor = _opened(self._home.lock)
+        if not _take(descriptor, self._home, DYING_S if patient else 0.0):
             os.close(descriptor)
             holder = find_supervisor(self._home)
             who = f"supervisor pid {holder.pid}" if holder else "another process"
@@ -58,7 +62,29 @@ class SupervisorLock:
                 cure="see freqfleet status, or set FREQFLEET_HOME for a second fleet",
             )
         self._descriptor = descriptor
-        return self
+        if self.is_taken_away():  # another lock file was put here meanwhile
+            os.close(descriptor)
+            self._descriptor = None
+            self.take(patient=patient)
+
+    def seize(self) -> None:
+        """Put a lock file of our own in place of the present one, whoever holds that."""
+        fresh = self._home.lock.with_name(f".{self._home.lock.name}.{os.getpid()}")
+        descriptor = _opened(fresh)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fresh.replace(self._home.lock)
+        self._descriptor = descriptor
+
+    def is_taken_away(self) -> bool:
+        """Tell whether the folder has another lock file than the one that is held here."""
+        if self._descriptor is None:
+            return False
+        try:
+            present = self._home.lock.stat()
+        except OSError:
+            return False  # nobody has put another there
+        held = os.fstat(self._descriptor)
+        return (present.st_ino, present.st_dev) != (held.st_ino, held.st_dev)
 
     def __exit__(
         self,
@@ -67,8 +93,13 @@ class SupervisorLock:
         trace: TracebackType | None,
     ) -> None:
         """Let it go."""
+        self.release()
+
+    def release(self) -> None:
+        """Let it go; a successor's files stay."""
         if self._descriptor is not None:
-            self._home.supervisor.unlink(missing_ok=True)
+            if not self.is_taken_away():
+                self._home.supervisor.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -83,9 +114,16 @@ class SupervisorLock:
         write_json(self._home.supervisor, document)
 
 
-def _take(descriptor: int, home: Home) -> bool:
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
+def _take(descriptor: int, home: Home, wait_s: float) -> bool:
     """Take the lock; a supervisor that was just killed holds it until its last thread is gone."""
-    deadline = time.monotonic() + DYING_S
+    deadline = time.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

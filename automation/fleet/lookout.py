@@ -19,9 +19,10 @@ from automation.core.errors import DependencyError
 from automation.core.model import Wish
 from automation.fleet import sightings
 from automation.fleet.chronicle import Chronicle
-from automation.fleet.equity import Equity, Worth, together
+from automation.fleet.equity import DAY_BOUNDS, DRAWDOWN_BOUNDS, Equity, Worth, together
 from automation.fleet.exchange import ExchangeWatch
 from automation.fleet.gauge import Gauge
+from automation.fleet.guards.limits import limits_of
 from automation.fleet.home import Home
 from automation.fleet.orders import Orders
 from automation.fleet.positions import Positions
@@ -142,9 +143,20 @@ class Lookout:
     async def _account(self, bot: str) -> Equity:
         account = self._accounts.get(bot)
         if account is None:
-            account = await asyncio.to_thread(Equity, bot, self.chronicle, self.timing.gauge_s)
+            bounds = self._bounds(bot)
+            account = await asyncio.to_thread(
+                Equity, bot, self.chronicle, self.timing.gauge_s, *bounds
+            )
             self._accounts[bot] = account
         return account
+
+    def _bounds(self, bot: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Tell which figures of an account must be told soon: those that a guard waits for too."""
+        unit = self.units.get(bot)
+        if unit is None or unit.bot is None:
+            return DRAWDOWN_BOUNDS, DAY_BOUNDS
+        limits = limits_of(unit.bot)
+        return (*DRAWDOWN_BOUNDS, limits.drawdown_frac), (*DAY_BOUNDS, -limits.daily_loss_frac)
 
 
 async def _again(look: Callable[[], Awaitable[None]], every_s: float) -> None:

@@ -122,6 +122,7 @@ class ProcessRunner:
         for number, wait_s in rungs:
             if wait_s <= 0 and number is not signal.SIGKILL:
                 continue
+            patience.check()
             _send(held, number)
             _send(held, signal.SIGCONT)  # a stopped process would never hear of it
             if await self._ends_within(unit, wait_s):

@@ -46,11 +46,12 @@ from automation.fleet.control import ControlServer
 from automation.fleet.decide import decide, is_failure
 from automation.fleet.exchange import BINANCE, ExchangeWatch
 from automation.fleet.fastforward import fast_forward, refuse_other_time
+from automation.fleet.guards.guardian import Guardian
 from automation.fleet.home import Home, read_json, write_json
+from automation.fleet.lease import Lease, end_if_lost
 from automation.fleet.lifecycle.changes import Changes, Rehearse
 from automation.fleet.lifecycle.renewal import Renewal
 from automation.fleet.live import live_bots, refuse_unconfirmed
-from automation.fleet.lock import SupervisorLock
 from automation.fleet.logfile import rotate
 from automation.fleet.lookout import Lookout
 from automation.fleet.memory import forget_failures, forget_stops, write_memory, write_wishes
@@ -89,6 +90,7 @@ class Surroundings:
     applied: Callable[[Fleet, str], None] | None = (
         None  # told of a changed fleet, and who changed it
     )
+    lease: Lease | None = None  # taken already, where there was one to wait for
 
 
 class Supervisor:
@@ -104,6 +106,7 @@ class Supervisor:
         self._timing = self._around.timing
         self._runner: Runner = self._around.runner or runner_of(fleet.docker.engine)
         self._chronicle = Chronicle(journal)
+        self._lease = self._around.lease or Lease(self.home, journal.store, fleet.fleet)
         self._units: dict[str, Unit] = {}
         self._wake = asyncio.Event()
         self._down = ""  # why the fleet goes down
@@ -111,6 +114,14 @@ class Supervisor:
         self._rotate_due_s = 0.0
         self._saved: dict[str, RestartMemory] = {}
         self._hands: Hands | None = None
+        self._guardian = Guardian(
+            lambda: self.fleet,
+            self._units,
+            self.home,
+            self._chronicle,
+            clock=self._clock,
+            wake=self._wake.set,
+        )
         self._notifier = Notifier()
         self._breakers: tuple[Breaker, ...] = ()
         self._restarts_s: tuple[float, ...] = ()  # for failures
@@ -122,6 +133,7 @@ class Supervisor:
     async def run(self, watch: Watch | None = None, *, handle_signals: bool = True) -> None:
         """Supervise until the fleet was taken down; `watch` is told the status each tick.
 
+        Raises LeaseLost, touching no unit, once another supervisor has taken the fleet over.
         Raises ConfigError when the fleet is up already, the files behind it do not fit, or live bots
         are not confirmed, and
         DependencyError when the state folder cannot be used. When it is cancelled or fails, the
@@ -129,10 +141,10 @@ class Supervisor:
         """
         refuse_faults(self._site())
         refuse_unconfirmed(self.fleet, self.home)
-        with SupervisorLock(self.home) as lock:
+        async with self._lease:
             session = open_session()
             try:
-                await self._take_charge(lock, session, handle_signals, watch)
+                await self._take_charge(session, handle_signals, watch)
             finally:
                 await self._let_go()
                 await close_session(session)
@@ -155,7 +167,7 @@ class Supervisor:
         """Tell how the fleet is now."""
         urls = {unit.name: unit.access.url for unit in self._units.values()}
         wishes = {unit.name: self._wish_of(unit) for unit in self._units.values()}
-        status = fleet_status(self.fleet, self._snapshot(), urls, wishes)
+        status = self._guardian.dress(fleet_status(self.fleet, self._snapshot(), urls, wishes))
         if self._fast is None:
             return status
         market_at = datetime.fromtimestamp(self._fast.market_now_s(), UTC)
@@ -163,7 +175,6 @@ class Supervisor:
 
     async def _take_charge(
         self,
-        lock: SupervisorLock,
         session: aiohttp.ClientSession,
         handle_signals: bool,
         watch: Watch | None,
@@ -193,13 +204,15 @@ class Supervisor:
             self._save_wishes,
         ).answers()
         async with (
+            self._guardian,
             self._make_lookout(session) as observer.lookout,
             ControlServer(self.home, self.status, self.go_down, operator.ask, renewal) as control,
         ):
-            lock.announce(self.fleet.fleet, control.path)
+            self._lease.announce(control.path)
             self._notifier.ready()
             self._announce(adopted)
-            with _signals(self.go_down) if handle_signals else nullcontext():
+            signals = _signals(self.go_down, self._lease) if handle_signals else nullcontext()
+            with signals:
                 await self._loop(observer, watch)
             self._finish()
 
@@ -220,6 +233,7 @@ class Supervisor:
             chronicle=self._chronicle,
             patience=self._patience,
             others_live=self._others_live,
+            check=self._lease.check,
             watch=lambda unit: observer.watch(unit),  # noqa: PLW0108  it is made below
             save=self._save_wishes,
         )
@@ -253,6 +267,11 @@ class Supervisor:
             adopted=tuple(display(name) for name in adopted),
         )
         self._chronicle.tell("fleet.up", up, actor=self._around.actor)
+        if self._lease.follows:
+            over = kinds.TakenOver(
+                fleet=self.fleet.fleet, supervisor_pid=os.getpid(), reason=self._lease.follows
+            )
+            self._chronicle.tell("fleet.taken_over", over)
         live = live_bots(self.fleet)
         if live:
             said = kinds.FleetLive(
@@ -279,7 +298,9 @@ class Supervisor:
 
     async def _loop(self, observer: Observer, watch: Watch | None) -> None:
         while True:
+            self._lease.check()
             await observer.look()
+            self._guardian.enforce()
             observer.judge(self._snapshot())
             self._follow_dependencies(observer)
             self._changes.step()
@@ -424,7 +445,8 @@ class Supervisor:
         return f"{healthy} of {len(bots)} bots are healthy"
 
     def _patience(self) -> Patience:
-        return self._timing.hasty if self._is_hasty else self._timing.patience
+        patience = self._timing.hasty if self._is_hasty else self._timing.patience
+        return replace(patience, check=self._lease.check)
 
     def _others_live(self, unit: Unit) -> bool:
         """Whether bots live that have this simulator's address rendered."""
@@ -449,8 +471,12 @@ class Supervisor:
 
 
 @contextmanager
-def _signals(go_down: Callable[[str], None]) -> Iterator[None]:
-    """Have Ctrl-C, a terminal that closes and a polite kill take the fleet down in order."""
+def _signals(go_down: Callable[[str], None], lease: Lease) -> Iterator[None]:
+    """Have Ctrl-C, a terminal that closes and a polite kill take the fleet down in order.
+
+    A supervisor that was stopped and goes on ends at once if it was followed meanwhile.
+    """
+    before = signal.signal(signal.SIGCONT, lambda _number, _frame: end_if_lost(lease))
     loop = asyncio.get_running_loop()
     reasons = {
         signal.SIGINT: "Ctrl-C",
@@ -464,3 +490,4 @@ def _signals(go_down: Callable[[str], None]) -> Iterator[None]:
     finally:
         for number in reasons:
             loop.remove_signal_handler(number)
+        signal.signal(signal.SIGCONT, before)

@@ -19,7 +19,7 @@ from automation.journal.sql import Dialect, Rows, Session, SqlStore, schema
 if TYPE_CHECKING:
     import psycopg
 
-FORMAT = 1
+FORMAT = 2
 CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_S = 30
 
@@ -162,7 +162,7 @@ class PostgresStore(SqlStore):
                 where=self.name,
                 cure="update Freqfleet",
             )
-        if found is None:
+        if found is None or found < FORMAT:
             for statement in schema(self.dialect):
                 session.run(statement)
             session.raw.execute(_TRIGGERS.encode())

@@ -18,6 +18,7 @@ from automation.journal.store import (
     EVERYTHING,
     Batch,
     EffectState,
+    LeaseRecord,
     Link,
     More,
     PendingEffect,
@@ -98,6 +99,9 @@ def schema(dialect: Dialect) -> list[str]:
             fold {text} NOT NULL, version INTEGER NOT NULL, sequence {integer} NOT NULL,
             hash {binary} NOT NULL, state {binary} NOT NULL,
             PRIMARY KEY (fold, version, sequence)){end}""",
+        f"""CREATE TABLE IF NOT EXISTS leases (
+            name {text} PRIMARY KEY, holder {text} NOT NULL, place {text} NOT NULL,
+            term {integer} NOT NULL, beat {integer} NOT NULL){end}""",
     ]
 
 
@@ -224,6 +228,30 @@ class SqlStore(ABC):
         sql = "SELECT * FROM outbox WHERE state = ? ORDER BY created_us, key LIMIT ?"
         with self._reading() as session:
             return [PendingEffect(*row) for row in session.execute(sql, (state, limit))]
+
+    def lease(self, name: str) -> LeaseRecord | None:
+        """Read a lease; None when nobody ever took it."""
+        sql = "SELECT holder, place, term, beat FROM leases WHERE name = ?"
+        with self._reading() as session:
+            rows = session.execute(sql, (name,))
+        return LeaseRecord(*rows[0]) if rows else None
+
+    def swap_lease(self, name: str, was: LeaseRecord | None, now: LeaseRecord) -> bool:
+        """Put a lease's new record in place of the one that was read; False when that has changed."""
+        wanted = (now.holder, now.place, now.term, now.beat)
+        with self._transaction() as session:
+            if was is None:
+                sql = "INSERT INTO leases VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+                rows = session.execute(sql, (name, *wanted))
+            else:
+                sql = (
+                    "UPDATE leases SET holder = ?, place = ?, term = ?, beat = ?"
+                    " WHERE name = ? AND holder = ? AND place = ? AND term = ? AND beat = ?"
+                    " RETURNING 1"
+                )
+                known = (was.holder, was.place, was.term, was.beat)
+                rows = session.execute(sql, (*wanted, name, *known))
+        return bool(rows)
 
     def add_checkpoint(self, sequence: int, record: str) -> None:
         """Keep a signed checkpoint."""

@@ -18,7 +18,7 @@ from automation.journal.event import Event
 from automation.journal.sql import Dialect, Rows, Session, SqlStore, schema
 from automation.journal.store import Query
 
-FORMAT = 1
+FORMAT = 2
 POLL_S = 0.1
 BUSY_TIMEOUT_S = 30.0
 SHORT_PERIOD_EVENTS = 20_000

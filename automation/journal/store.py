@@ -118,6 +118,16 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """Who may act, and that they still do; each change is one step from a known record."""
+
+    holder: str  # "" once it was given back
+    place: str  # where the holder's processes and files are
+    term: int  # counts the holders
+    beat: int  # moves as long as the holder lives
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The state of a fold after an event, known by that event's hash."""
 
@@ -197,6 +207,14 @@ class Store(Protocol):
 
     def effects(self, state: EffectState, limit: int) -> list[PendingEffect]:
         """Read effects in one state, the oldest first."""
+        ...
+
+    def lease(self, name: str) -> LeaseRecord | None:
+        """Read a lease; None when nobody ever took it."""
+        ...
+
+    def swap_lease(self, name: str, was: LeaseRecord | None, now: LeaseRecord) -> bool:
+        """Put a lease's new record in place of the one that was read; False when that has changed."""
         ...
 
     def add_checkpoint(self, sequence: int, record: str) -> None:

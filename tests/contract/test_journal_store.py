@@ -13,7 +13,7 @@ from automation.core.errors import DependencyError
 from automation.journal import Journal, Query
 from automation.journal.event import Draft, digest_of, prepare
 from automation.journal.journal import open_store
-from automation.journal.store import Batch, Effect, Settlement, Snapshot
+from automation.journal.store import Batch, Effect, LeaseRecord, Settlement, Snapshot
 from automation.journal.verification import verify_links
 
 
@@ -273,3 +273,55 @@ def test_closing_twice_and_using_a_closed_store_are_no_surprise(store):
     store.close()
     with pytest.raises(DependencyError):
         store.write([Batch([entry()])])
+
+
+def test_a_lease_goes_from_one_known_record_to_the_next(store):
+    first = LeaseRecord("pid 1", "here", 1, 0)
+    assert store.lease("l") is None
+    assert store.swap_lease("l", None, first)
+    assert not store.swap_lease("l", None, LeaseRecord("pid 2", "here", 1, 0))
+    assert store.lease("l") == first
+    beaten = LeaseRecord("pid 1", "here", 1, 1)
+    assert store.swap_lease("l", first, beaten)
+    assert not store.swap_lease("l", first, LeaseRecord("pid 2", "here", 2, 0))
+    assert store.lease("l") == beaten
+    assert store.lease("other") is None
+    assert store.swap_lease("other", None, first)
+
+
+def test_only_one_of_many_takes_a_lease(shared_address):
+    stores = [open_store(shared_address) for _ in range(4)]
+    try:
+        for term in range(10):
+            was = stores[0].lease("l")
+            won = []
+
+            def take(number, was=was, won=won, term=term):
+                now = LeaseRecord(f"pid {number}", "here", term, 0)
+                if stores[number].swap_lease("l", was, now):
+                    won.append(now)
+
+            threads = [threading.Thread(target=take, args=(number,)) for number in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert won == [stores[1].lease("l")]
+    finally:
+        for store in stores:
+            store.close()
+
+
+def test_a_journal_of_the_format_before_learns_leases(shared_address):
+    with Journal.open(shared_address) as journal:
+        kept = journal.append("bot.started", actor="a", source="s", bot="m")
+        with journal.store._transaction() as session:
+            session.run("DROP TABLE leases")
+            if isinstance(shared_address, str):
+                session.run("UPDATE format SET version = 1")
+            else:
+                session.run("PRAGMA user_version = 1")
+    with Journal.open(shared_address) as journal:
+        assert journal.last() == kept
+        assert journal.store.swap_lease("l", None, LeaseRecord("pid 1", "here", 1, 0))
+        assert journal.verify().is_whole

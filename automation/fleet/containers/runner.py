@@ -129,6 +129,7 @@ class DockerRunner:
         for number, wait_s in rungs:
             if wait_s <= 0 and number is not signal.SIGKILL:
                 continue
+            patience.check()
             await asyncio.to_thread(self._engine.signal, held.container, number)
             if await self._ends_within(held, wait_s):
                 await asyncio.to_thread(self._engine.remove, held.container)

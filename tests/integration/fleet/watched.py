@@ -96,7 +96,7 @@ async def watch_bot(journal, folder, fleet, *, poll_s=3600.0, token=TOKEN, excha
         hands = Hands(
             runner=FakeRunner(), site=lambda: Site(fleet, home, Path(), "python"),
             session=session, clock=clock, timing=timing, chronicle=chronicle,
-            patience=nothing, others_live=nothing, watch=nothing, save=nothing,
+            patience=nothing, others_live=nothing, watch=nothing, check=nothing, save=nothing,
         )  # fmt: skip
         unit.client = HttpBotApi(session, access)
         unit.probe = BotProbe(unit.client, clock, timing)

@@ -1,0 +1,1 @@
+"""Runs freqfleet commands at their times: when, and how."""
