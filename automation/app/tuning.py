@@ -186,6 +186,8 @@ def _checked(request: TuneRequest) -> tuple[TuneJob, tuple[str, ...]]:
     if request.sampler not in SAMPLERS:
         cure = f"there are: {', '.join(SAMPLERS)}"
         raise ConfigError(f"no sampler is named {request.sampler}", where="--sampler", cure=cure)
+    for constraint in request.constraints:
+        parse_constraint(constraint)
     span = parse_timerange(request.timerange)
     user = read_configs(request.configs)
     source = find_strategy(request.strategy, request.strategy_path or strategies())

@@ -148,9 +148,11 @@ def test_kills_and_a_restarted_server_change_nothing(request_of, tmp_path, kills
                     drawn.choice(victims).kill()
                 done = progress_of(storage, name)
                 assert done >= target
-                print(f"kill {turn + 1} of {kills} at {done} trials, {elapsed():.0f} s")
+                sys.stderr.write(
+                    f"kill {turn + 1} of {kills} at {done} trials, {elapsed():.0f} s" + "\n"
+                )
             await_progress(start, words, drivers, storage, name, request.trials, log)
-            print(f"all {request.trials} trials after {elapsed():.0f} s")
+            sys.stderr.write(f"all {request.trials} trials after {elapsed():.0f} s" + "\n")
             assert_same(request, storage, name)
 
 

@@ -1,8 +1,8 @@
 """The kernel against Freqtrade's own Backtesting on real candles, with the pack's strategies.
 
 Tier 1 takes a few; `long` a seeded sample; `prove` every strategy × both margin modes × 25 random
-parameter sets × three periods. `prove` writes each result to FREQFLEET_PROOF (JSON lines) and skips
-what stands there, so that it can be stopped and taken up again.
+parameter sets (FREQFLEET_PARITY_SETS) × three periods. `prove` writes each result to FREQFLEET_PROOF
+(JSON lines) and skips what stands there, so that it can be stopped and taken up again.
 """
 
 import json
@@ -33,6 +33,7 @@ FIVE = (*THREE, "BNB/USDT:USDT", "XRP/USDT:USDT")
 PACK = sorted(file.stem for file in strategies().glob("*Strategy.py"))
 MARGINS = ("isolated", "cross")
 SEED = int(os.environ.get("FREQFLEET_PARITY_SEED", "20241105"))
+SETS = int(os.environ.get("FREQFLEET_PARITY_SETS", "25"))
 
 
 @dataclass(frozen=True)
@@ -176,12 +177,11 @@ def test_every_strategy_agrees_in_full(root, data_dir, facts, strategy, period, 
     proofs.parent.mkdir(parents=True, exist_ok=True)
     done = proofs.read_text().splitlines() if proofs.exists() else []
     known = {tuple(json.loads(line)["job"]) for line in done}
-    prepared = ready(strategy, PERIODS[period], margin, data_dir, facts)
-    for number in range(25):
-        name = (strategy, period, margin, SEED, number)
-        parameters = drawn(prepared, np.random.default_rng([SEED, 2, number]))
-        if name in known:
-            continue
+    names = [(strategy, period, margin, SEED, number) for number in range(SETS)]
+    wanted = [name for name in names if name not in known]
+    prepared = ready(strategy, PERIODS[period], margin, data_dir, facts) if wanted else None
+    for name in wanted:
+        parameters = drawn(prepared, np.random.default_rng([SEED, 2, name[-1]]))
         trades = compared(prepared, parameters)
         line = {"job": name, "trades": trades, "parameters": asdict(parameters)}
         with proofs.open("a") as file:
