@@ -73,26 +73,43 @@ class HttpBotApi:
             raise TransientError(f"{path} broke off ({_cause(error)})") from None
 
 
+_BRIEF = aiohttp.ClientTimeout(total=1.0)
+
+
 class SimulatorApi:
     """The one thing that supervision asks of the simulator."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, timeout_s: float = 5.0) -> None:
         """Use `session`, which the caller opens and closes."""
         self._session, self._url = session, f"{url}/fapi/v1/ping"
+        self._beside = f"{url}/admin/faults"
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self.oldest_s = 0.0
         """How long the slowest signed request before the last ping was on its way, served time."""
 
     async def ping(self) -> None:
-        """Return when it answers; TransientError when it does not."""
+        """Return when it answers; TransientError when it does not.
+
+        A scenario may have the exchange refuse or drop every request. Its interface for that is
+        beside the exchange and tells that the process is well: a simulator that is started again
+        would have lost all accounts.
+        """
+        problem = await self._fails(self._url, self._timeout)
+        if problem and await self._fails(self._beside, _BRIEF, lives=(200, 403)):
+            raise TransientError(problem)
+
+    async def _fails(
+        self, url: str, within: aiohttp.ClientTimeout, lives: tuple[int, ...] = (200,)
+    ) -> str:
         try:
-            async with self._session.get(self._url, timeout=self._timeout) as answer:
-                status = answer.status
-                self.oldest_s = int(answer.headers.get("X-Oldest-Request-MS", "0")) / 1000
+            async with self._session.get(url, timeout=within) as answer:
+                if answer.status not in lives:
+                    return f"ping answered {answer.status}"
+                if url == self._url:
+                    self.oldest_s = int(answer.headers.get("X-Oldest-Request-MS", "0")) / 1000
         except (TimeoutError, aiohttp.ClientError) as error:
-            raise TransientError(f"ping failed ({_cause(error)})") from None
-        if status != 200:
-            raise TransientError(f"ping answered {status}")
+            return f"ping failed ({_cause(error)})"
+        return ""
 
 
 def open_session() -> aiohttp.ClientSession:
