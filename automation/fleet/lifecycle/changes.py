@@ -86,7 +86,8 @@ class Changes:
             return refusal
         at_once = at_once or unit.bot.apply == "now"
         change = _Change(found, at_once, cause)
-        if at_once or _is_flat(unit):
+        is_free = unit.busy is None and unit.request is None
+        if is_free and (at_once or _is_flat(unit)):
             return self._apply(unit, change)
         return self._postpone(unit, change)
 
@@ -98,7 +99,9 @@ class Changes:
                 del self._waiting[name]  # the next start takes what lies there
                 unit.changing = ""
                 custody.relieve(self._site().home, unit, CHANGE)
-            elif unit.busy is None and unit.request is None and _is_flat(unit):
+            elif unit.busy is not None or unit.request is not None:
+                continue
+            elif change.at_once or _is_flat(unit):
                 del self._waiting[name]
                 unit.request = self._apply(unit, change)
         self._note_flown()

@@ -23,6 +23,7 @@ from automation.fleet.lifecycle import events
 from automation.fleet.lifecycle.changes import Changes
 from automation.fleet.lifecycle.difference import Effect, Proposal, Step, compare
 from automation.fleet.live import refuse_unconfirmed
+from automation.fleet.memory import read_wishes
 from automation.fleet.preflight import refuse_faults
 from automation.fleet.site import Site
 from automation.fleet.unit import Unit
@@ -97,10 +98,12 @@ class Renewal:
         if bot is None:
             self.units[step.bot].bot = None  # the loop stops what nobody names
             return
-        if step.effect is Effect.START:
+        unit = self.units.get(step.bot)
+        if unit is None:
             self.units[step.bot] = crew.new_unit(fleet, self.home, bot, self.units)
             return
-        unit = self.units[step.bot]
+        if step.effect is Effect.START:  # it was named before, and may still be on its way down
+            unit.wish = read_wishes(self.home, fleet)[bot.name]
         unit.bot = bot
         lives = unit.process.is_alive and unit.wish is not Wish.STOP
         if lives and step.effect is Effect.RELOAD:

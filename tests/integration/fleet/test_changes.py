@@ -201,6 +201,11 @@ async def test_bots_come_and_go_while_the_others_fly(stage, flight):
     )
     assert next(b.pid for b in status.bots if b.name == "bot-b") == pid
     assert [name for name, _ in stage.rehearsed] == ["bot-c"]
+    raw["bots"].append({"name": "bot-a", "strategy": "FakeStrategy"})  # as it was before
+    await stage.apply(Fleet.model_validate(raw))
+    status = await flight.until(
+        stage.supervisor, lambda s: s.healthy and len([b for b in s.bots if b.pid]) == 3
+    )
 
 
 async def test_nothing_is_applied_when_one_bot_would_not_fly(stage):
