@@ -6,11 +6,13 @@ under which key its answer is kept. Refuses to know what a good answer is. Built
 """
 
 import asyncio
+import hashlib
 import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,10 @@ from automation.gates.results import WindowResult, from_document, reduce_outcome
 from automation.gates.selection import Side
 
 _WORKER = "automation.worker.checks"
+_CODE = {
+    "checks": Path(__file__).parents[1] / "worker" / "checks.py",
+    "window": Path(__file__).with_name("results.py"),
+}
 _PARTS = 3
 _RESERVE = 1.3  # trades cut off by the end of a range are not examined
 
@@ -189,11 +195,18 @@ class Bench:
             "pairs": self.pairs,
             "versions": dict(self.versions),
             "asked": asked,
+            "by": code_of(kind),
         }
         return key_of(kind, question)
 
     def _folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.scratch))
+
+
+@lru_cache
+def code_of(kind: str) -> str:
+    """Hash the code that makes answers of one kind: where it changes, kept answers are not its own."""
+    return hashlib.sha256(_CODE[kind].read_bytes()).hexdigest()
 
 
 def _last_words(output: limits.Output) -> str:

@@ -1,8 +1,8 @@
 """Results kept by the hash of everything that decides them: code, parameters, data, versions.
 
-An entry is never wrong, only absent: its name is the hash of its question. A damaged entry is as
-good as none. A baseline is a file of such entries, so a stale one is simply not found. Refuses to
-know what the entries mean. Called by `run` and `app`.
+An entry is never wrong, only absent: its name is the hash of its question, and of the
+gate's own code that answered it. A damaged entry is as good as none. A baseline is a file of such
+entries, so a stale one is simply not found. Refuses to know what the entries mean. Called by `run` and `app`.
 """
 
 import hashlib

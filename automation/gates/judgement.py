@@ -79,9 +79,10 @@ def judge_recursion(
         return Check("recursive", _NOT_JUDGED, f"recursive-analysis did not finish: {reason}")
     known = {name: abs(one) for name, one in answer["variances"].items() if one is not None}
     over = {name: one for name, one in known.items() if one > settings.most_variance_frac}
-    if over:
-        listed = ", ".join(f"{name} {one:.1%}" for name, one in sorted(over.items()))
-        sentence = f"{startup_candles} start-up candles are too few: {listed} off"
+    told = [f"{name} {one:.1%} off" for name, one in sorted(over.items())]
+    told += [f"{name} still empty" for name in answer.get("empty", ())]
+    if told:
+        sentence = f"{startup_candles} start-up candles are too few: {', '.join(told)}"
         return Check("recursive", _FAIL, sentence)
     worst = max(known.values(), default=0.0)
     return Check("recursive", _PASS, f"indicators move {worst:.2%} at most with a longer past")

@@ -1,9 +1,10 @@
 """Which strategies a folder holds, and the fingerprint of everything that decides one's outcome.
 
 The fingerprint covers the strategy's file, its parameter file, and every module under its folder
-that it imports, directly or through others; a package is taken whole, and a file that imports by
-computed names or opens files takes the whole folder. Nothing is executed here. Refuses to know git and backtests.
-Called by `selection`.
+that it imports, directly or through others; a package is taken whole. A file that imports by
+computed names takes the whole folder; one that opens files takes all in it that is no code and no
+other strategy's parameters. Nothing is executed here. Refuses to know git and backtests. Called by
+`selection`.
 """
 
 import ast
@@ -17,6 +18,7 @@ from automation.core.errors import ConfigError
 
 _ROOTS = {"IStrategy", "PackStrategy"}
 _ABSTRACT = {"ABC", "ABCMeta"}
+_ALL, _FILES = "*", "*files"  # what a file may read that is not written in its imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def _closure(path: Path, folder: Path) -> set[Path]:
 
 
 def _imports(path: Path) -> set[str]:
-    """Name the top modules that a file imports; `*` if it computes names or opens files."""
+    """Name the top modules that a file imports, and what else it may read."""
     tree = _parse(path.read_bytes()) if path.suffix == ".py" else ""
     if isinstance(tree, str):
         return set()
@@ -128,23 +130,31 @@ def _imported_by(node: ast.AST) -> Iterable[str]:
             return [alias.name.partition(".")[0] for alias in names]
         case ast.ImportFrom(module=str(module), level=0):
             return [module.partition(".")[0]]
-        case ast.ImportFrom():
-            return []  # relative: inside a package, which is taken whole
         case ast.Call(func=func) if _last_name(func) in {"import_module", "__import__"}:
-            return ["*"]
-        case ast.Name(id="sys" | "importlib" | "open" | "Path") | ast.Attribute(attr="__path__"):
-            return ["*"]
-        case _:
+            return [_ALL]
+        case ast.Name(id="sys" | "importlib" | "runpy" | "exec") | ast.Attribute(attr="__path__"):
+            return [_ALL]
+        case ast.Name(id="open" | "Path"):
+            return [_FILES]
+        case _:  # a relative import is inside a package, which is taken whole
             return []
 
 
 def _files_of(module: str, folder: Path) -> list[Path]:
-    if module == "*":
+    if module == _ALL:
         return [path for path in folder.rglob("*") if _counts(path)]
+    if module == _FILES:
+        return [path for path in folder.rglob("*") if _counts(path) and _is_data(path)]
     package, file = folder / module, folder / f"{module}.py"
     if package.is_dir():
         return [path for path in package.rglob("*") if _counts(path)]
     return [file] if file.is_file() else []
+
+
+def _is_data(path: Path) -> bool:
+    """Whether it is no code and, by Freqtrade's naming, no strategy's parameter file."""
+    is_parameters = path.suffix == ".json" and path.with_suffix(".py").is_file()
+    return path.suffix != ".py" and not is_parameters
 
 
 def _counts(path: Path) -> bool:

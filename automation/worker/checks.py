@@ -32,15 +32,16 @@ _RELATIVE, _ABSOLUTE = 1e-9, 1e-12
 Answer = Callable[[dict[str, Any]], None]
 
 
-class _Journal(logging.Handler):
+class _Journal:
     """Keeps what Freqtrade warned of and complained of."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
         self.said: list[tuple[int, str]] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def keep(self, record: logging.LogRecord) -> None:
         """Keep one message, with its exception if it has one."""
+        if record.levelno < logging.WARNING or record.name.partition(".")[0] != "freqtrade":
+            return
         raised = record.exc_info[1] if record.exc_info else None
         what = f"{type(raised).__name__}: {raised}" if raised is not None else record.getMessage()
         self.said.append((record.levelno, what))
@@ -52,12 +53,19 @@ class _Journal(logging.Handler):
 
 @contextmanager
 def _listening() -> Iterator[_Journal]:
-    journal, logger = _Journal(), logging.getLogger("freqtrade")
-    logger.addHandler(journal)
+    """Hear every record where it is made: Freqtrade takes all handlers away when it starts."""
+    journal, make = _Journal(), logging.getLogRecordFactory()
+
+    def keep(*arguments: Any, **named: Any) -> logging.LogRecord:
+        record = make(*arguments, **named)
+        journal.keep(record)
+        return record
+
+    logging.setLogRecordFactory(keep)
     try:
         yield journal
     finally:
-        logger.removeHandler(journal)
+        logging.setLogRecordFactory(make)
 
 
 def load(request: dict[str, Any], answer: Answer) -> Any:
@@ -223,7 +231,19 @@ def analyse_recursion(request: dict[str, Any], answer: Answer) -> None:
     variances = {
         str(name): _number(values.get(own)) for name, values in instance.dict_recursive.items()
     }
-    answer({"stage": "recursive", "variances": variances})
+    answer({"stage": "recursive", "variances": variances, "empty": _still_empty(instance)})
+
+
+def _still_empty(instance: Any) -> list[str]:
+    """Name what a longer past fills and the strategy's own start-up length leaves empty.
+
+    Freqtrade writes "nan" for these, as it does for words and zeros.
+    """
+    pair, own = instance.pair_to_used, instance._strat_scc
+    (short,) = (one for one in instance.partial_varHolder_array if one.startup_candle == own)
+    whole, part = (one.indicators[pair].iloc[-1] for one in (instance.full_varHolder, short))
+    known = [name for name in instance.dict_recursive if name in whole and name in part]
+    return sorted(str(name) for name in known if isna(part[name]) and not isna(whole[name]))
 
 
 def analyse_lookahead(request: dict[str, Any], answer: Answer) -> None:

@@ -63,12 +63,7 @@ def _details(one: StrategyReport) -> Iterator[str]:
     yield "<details>"
     yield f"<summary>{one.name}: figures and checks</summary>"
     yield ""
-    yield "| figure | base | now |"
-    yield "|---|--:|--:|"
-    for label, name, form in FIGURES:
-        base, new = figure(one.base_figures, name, form), figure(one.figures, name, form)
-        yield f"| {label} | {base} | {new} |"
-    yield ""
+    yield from _figures(one)
     yield "| check | | |"
     yield "|---|---|---|"
     for check in one.checks:
@@ -84,6 +79,19 @@ def _details(one: StrategyReport) -> Iterator[str]:
             yield f"| {each.window} | {each.pair} | {trades} | {profits} |"
     yield ""
     yield "</details>"
+
+
+def _figures(one: StrategyReport) -> Iterator[str]:
+    """Write the figures, beside those of the base if there is one."""
+    if one.figures is None:
+        return
+    has_base = one.base_figures is not None
+    yield "| figure | base | now |" if has_base else "| figure | now |"
+    yield "|---|--:|--:|" if has_base else "|---|--:|"
+    for label, name, form in FIGURES:
+        base = f"{figure(one.base_figures, name, form)} | " if has_base else ""
+        yield f"| {label} | {base}{figure(one.figures, name, form)} |"
+    yield ""
 
 
 def _footer(report: GateReport) -> Iterator[str]:

@@ -120,8 +120,10 @@ def _comparison(one: StrategyReport) -> Iterator[str]:
 def _figures(one: StrategyReport) -> Iterator[str]:
     if one.figures is None:
         return
-    yield '<table><tr><th>figure<th class="n">base<th class="n">now</tr>'
+    sides = [one.figures] if one.base_figures is None else [one.base_figures, one.figures]
+    heads = "".join(f'<th class="n">{head}' for head in ("base", "now")[-len(sides) :])
+    yield f"<table><tr><th>figure{heads}</tr>"
     for label, name, form in FIGURES:
-        base, new = figure(one.base_figures, name, form), figure(one.figures, name, form)
-        yield f'<tr><td>{label}<td class="n">{base}<td class="n">{new}</tr>'
+        cells = "".join(f'<td class="n">{figure(side, name, form)}' for side in sides)
+        yield f"<tr><td>{label}{cells}</tr>"
     yield "</table>"

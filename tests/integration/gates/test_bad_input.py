@@ -42,6 +42,12 @@ def test_each_fault_is_named_and_the_others_are_judged(gate, repository, checks)
     eats = strategy("Eats", indicators="self.kept = bytearray(2_000_000_000)")
     repository.write(f"{folder}/Eats.py", eats)
     repository.write(f"{folder}/Idle.py", strategy("Idle"))
+    unready = strategy("Unready").replace("startup_candle_count = 20", "startup_candle_count = 0")
+    repository.write(f"{folder}/Unready.py", unready)
+    hasty = strategy(
+        "Hasty", indicators='dataframe["slow"] = dataframe["close"].rolling(60).mean()'
+    )
+    repository.write(f"{folder}/Hasty.py", hasty)
     config = (repository.root / "gate.yaml").read_text()
     quick = "\nprocess: {time_s: 25, memory_mb: 1200}\nwithout: [look-ahead]\n"
     repository.write("gate.yaml", config + quick)
@@ -50,31 +56,34 @@ def test_each_fault_is_named_and_the_others_are_judged(gate, repository, checks)
     verdicts = {one["name"]: one["verdict"] for one in document["strategies"]}
     assert verdicts.pop("Crossing") == "pass"
     assert set(verdicts.values()) == {"fail"}
-    assert len(verdicts) == 6
+    assert len(verdicts) == 8
     assert "not valid Python" in checks(document, name="Broken")["loads"]
     assert "nothing_like_this" in checks(document, name="Lost")["loads"]
     assert "ZeroDivisionError" in checks(document, name="Crash")["runs"]
     assert "time limit" in checks(document, name="Loop")["runs"]
     assert "memory limit" in checks(document, name="Eats")["runs"]
     assert "no trade" in checks(document, name="Idle")["zero trades"]
+    unready_told = checks(document, "not judged", name="Unready")["recursive"]
+    assert "invalid startup candle count of 0" in unready_told
+    assert "too few: slow still empty" in checks(document, name="Hasty")["recursive"]
     assert str(repository.root) not in str(document)
     assert any("left out by the configuration: look-ahead" in one for one in document["notes"])
 
 
 def test_a_ref_that_does_not_exist(gate, repository, checks):
-    document = gate("--base", "no-such-ref", "--smoke", code=0)
-    assert document["base"] == "none"  # a smoke test compares with nothing
-    repository.write(
-        "gate.yaml", (repository.root / "gate.yaml").read_text() + "without: [look-ahead]\n"
-    )
+    """The comparison is not judged, and everything else is."""
+    config = (repository.root / "gate.yaml").read_text().replace("windows: 2", "windows: 1")
+    repository.write("gate.yaml", config + "without: [look-ahead, recursive, truncation]\n")
     document = gate("--base", "no-such-ref", code=1)
+    assert document["base"] == "there is no commit 'no-such-ref'"
     assert checks(document, "not judged") == {"comparison": "there is no commit 'no-such-ref'"}
-    assert "runs" in checks(document, "pass")
+    assert {"loads", "runs", "zero trades", "drawdown"} <= checks(document, "pass").keys()
 
 
 def test_candles_that_the_bundle_lacks_are_named(gate, repository, checks):
     repository.change(('timeframe = "15m"', 'timeframe = "5m"'))
-    document = gate("--smoke", code=1)
+    document = gate("--smoke", "--base", "no-such-ref", code=1)
+    assert document["base"] == "none"  # a smoke test compares with nothing
     told = checks(document, "not judged")
     assert told == {
         "runs": "the bundle has no 5m candles, only 15m, 1h; renew it with --timeframes"

@@ -3,6 +3,7 @@
 import pytest
 
 from automation.core.errors import ConfigError
+from automation.gates import bench
 from automation.gates.cache import (
     Cache,
     installed_versions,
@@ -10,6 +11,19 @@ from automation.gates.cache import (
     read_baseline,
     write_baseline,
 )
+
+
+def test_answers_belong_to_the_code_that_made_them(tmp_path, monkeypatch):
+    """A mended check must not live on with what its old self answered."""
+    code = tmp_path / "checks.py"
+    monkeypatch.setitem(bench._CODE, "checks", code)
+    found = set()
+    for text in ("first", "mended"):
+        code.write_text(text)
+        bench.code_of.cache_clear()
+        found.add(bench.code_of("checks"))
+    bench.code_of.cache_clear()
+    assert len(found) == 2
 
 
 def test_keys_follow_the_question_not_its_order():

@@ -115,6 +115,9 @@ def test_recursion():
     short = judge_recursion({"variances": {"ema": -0.03}}, "", settings, 200)
     assert short.status is Status.FAIL
     assert "200 start-up candles are too few: ema 3.0% off" in short.sentence
+    hasty = {"variances": {"ema": 0.1, "slow": None, "word": None}, "empty": ["slow"]}
+    told = judge_recursion(hasty, "", settings, 20).sentence
+    assert told == "20 start-up candles are too few: ema 10.0% off, slow still empty"
     assert judge_recursion({"error": "x"}, "", settings, 200).status is Status.NOT_JUDGED
     assert judge_recursion(None, "stopped", settings, 200).status is Status.NOT_JUDGED
 

@@ -1,6 +1,7 @@
 """What this repository promises of its own gate: its bundle, its exemptions, its workflows."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def test_the_bundle_has_the_candles_of_every_strategy():
         for one in find_sources(ROOT / "strategies")
     }
     assert declared <= set(listed[1].split(","))
+
+
+def test_a_change_of_one_strategy_touches_no_other(tmp_path):
+    """Nothing in the pack makes every strategy depend on every other one."""
+    folder = tmp_path / "strategies"
+    shutil.copytree(ROOT / "strategies", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    before = {one.name: one.fingerprint for one in find_sources(folder)}
+    changed = folder / "MeanReversionStrategy.py"
+    changed.write_text(changed.read_text() + "# more\n")
+    after = {one.name: one.fingerprint for one in find_sources(folder)}
+    assert [one for one in after if after[one] != before[one]] == ["MeanReversionStrategy"]
 
 
 def test_what_is_not_judged_is_there_and_has_a_reason():

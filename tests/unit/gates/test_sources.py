@@ -60,6 +60,28 @@ def test_computed_imports_and_files_take_the_whole_folder(checkout, line):
     assert after["Beta"] == before["Beta"]
 
 
+@pytest.mark.parametrize(
+    ("line", "follows"),
+    [
+        ("from pathlib import Path\ndata = Path('hidden.csv')", False),
+        ("data = open('hidden.csv')", False),
+        ("import importlib\nhelp = importlib.import_module('Beta')", True),
+        ("exec('import Beta')", True),
+    ],
+)
+def test_who_only_opens_files_does_not_follow_other_strategies(checkout, line, follows):
+    """A kit that reads a model must not make each strategy depend on every other one."""
+    checkout.write(
+        "strategies/kit/maths.py", line + "\n" + checkout.read("strategies/kit/maths.py")
+    )
+    before = fingerprints(checkout.root)
+    checkout.write("strategies/Beta.py", checkout.read("strategies/Beta.py") + "# more\n")
+    checkout.write("strategies/Beta.json", "{}")
+    after = fingerprints(checkout.root)
+    assert after["Beta"] != before["Beta"]
+    assert (after["Alpha"] != before["Alpha"]) == follows
+
+
 def test_through_several_files(checkout):
     checkout.write("strategies/one.py", "import two\n")
     checkout.write("strategies/two.py", "VALUE = 1\n")
