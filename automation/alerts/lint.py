@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from automation.alerts.channel_settings import TelegramChannel
 from automation.alerts.matching import MISSING, Test
@@ -108,6 +109,37 @@ def _where(path: Path, field: str, test: Test, kinds: list[Kind]) -> Iterator[Fa
     if members and wanted and not wanted & members:
         cure = f"it is one of {', '.join(sorted(members))}"
         yield Fault(path, f"{field} is never {', '.join(sorted(wanted))}", cure)
+        return
+    if field == top:
+        yield from _sorts(path, field, test, [_sort(info.annotation) for info in having])
+
+
+def _sorts(path: Path, field: str, test: Test, sorts: list[str | None]) -> Iterator[Fault]:
+    """Find values that the fields never have because they are of another sort."""
+    known = {sort for sort in sorts if sort is not None}
+    if None in sorts or not known:
+        return
+    cure = f"it is {' or '.join(sorted(known))}"
+    wanted = test.one_of or ()
+    if wanted and not {_sort(type(value)) for value in wanted} & known:
+        yield Fault(path, f"{field} is never {', '.join(map(str, wanted))}", cure)
+    bounds = (test.above, test.at_least, test.below, test.at_most)
+    if _NUMBER not in known and any(bound is not None for bound in bounds):
+        yield Fault(path, f"{field} is no number, so no bound holds", cure)
+
+
+_NUMBER = "a number"
+_SORTS: dict[Any, str] = {int: _NUMBER, float: _NUMBER, bool: "true or false", str: "a text"}
+
+
+def _sort(annotation: Any) -> str | None:
+    """Name the sort of a field's values, None included or not; None for what is no plain value."""
+    if get_origin(annotation) in {Union, UnionType}:
+        sorts = {_sort(one) for one in get_args(annotation) if one is not type(None)}
+        return sorts.pop() if len(sorts) == 1 else None
+    if get_origin(annotation) is Annotated:
+        return _sort(get_args(annotation)[0])
+    return _SORTS.get(annotation)
 
 
 def _enum(annotation: Any) -> Iterable[Enum]:

@@ -54,7 +54,7 @@ def load_settings(
         own = Settings.model_validate(raw)
     except ValidationError as error:
         raise ConfigErrors(
-            {str(one): one for one in (_said(complain, d) for d in error.errors())}.values()
+            {str(one): one for one in (_said(complain, d) for d in _causes(error))}.values()
         ) from None
     defaults = default_settings(known)
     merged = merge(defaults, own, is_routed="route" in raw)
@@ -180,6 +180,18 @@ def _missing_secrets(
             resolve(reference)
         except ConfigError as error:
             yield complain(where, error.message, error.cure)
+
+
+def _causes(error: ValidationError) -> Iterable[ErrorDetails]:
+    """Leave out that a list is too short because one of its items is wrong."""
+    details = error.errors()
+    for one in details:
+        deeper = any(
+            len(other["loc"]) > len(one["loc"]) and other["loc"][: len(one["loc"])] == one["loc"]
+            for other in details
+        )
+        if not (one["type"] == "too_short" and deeper):
+            yield one
 
 
 def _said(complain: Callable[..., ConfigError], detail: ErrorDetails) -> ConfigError:

@@ -5,8 +5,9 @@ of tampering, gaps). Kinds say by their topics where they belong. Refuses to jud
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from automation.journal.event import Event
@@ -16,6 +17,7 @@ from automation.journal.store import Query
 from automation.journal.verification import Verification
 
 PAGE = 5_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TOPICS = {
     "refused login": "Refused logins",
     "risk limit": "Risk limits changed",
@@ -86,8 +88,12 @@ def report(
     verification: Verification | None = None,
     kinds: Kinds = KINDS,
 ) -> Report:
-    """Give the account of a period; `verification` is put beside it when there is one."""
+    """Give the account of a period; `verification` is put beside it when there is one.
+
+    A silence that reaches over an end of the period is a gap too, with its own ends.
+    """
     watch = _GapWatch(longest_silence)
+    watch.see_all(journal.tail(1, Query(until=since)))
     actors: dict[str, Counter[str]] = {}
     addresses: dict[str, Counter[str]] = {}
     topics: dict[str, list[dict[str, Any]]] = {topic: [] for topic in TOPICS}
@@ -104,6 +110,10 @@ def report(
             for topic in sorted(kind.topics if kind else ()):
                 topics.setdefault(topic, []).append(_item(event, kinds))
         after = page[-1].sequence
+    following = journal.read(watch.sequence, 1, Query(since=until))
+    watch.see_all(following)
+    if not following:
+        watch.close(_EPOCH + timedelta(microseconds=journal.now_us()))
     return Report(
         since,
         until,
@@ -170,15 +180,31 @@ class _GapWatch:
 
     _last: Event | None
 
+    @property
+    def sequence(self) -> int:
+        """The last event that was seen."""
+        return 0 if self._last is None else self._last.sequence
+
+    def see_all(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.see(event)
+
+    def close(self, now: datetime) -> None:
+        """Notice a silence that lasts still."""
+        if self._last is not None and now - self._last.time > self._longest:
+            self._note(self._last, now, now - self._last.time)
+
+    def _note(self, last: Event, until: datetime, passed: timedelta) -> None:
+        reason = f"nothing was written for {passed.total_seconds() / 60:.0f} minutes"
+        self.gaps.append(Gap(last.sequence, last.time, until, reason))
+
     def see(self, event: Event) -> None:
         last, self._last = self._last, event
-        if last is None:
+        if last is None or event.sequence < last.sequence:
             return
         passed = event.time - last.time
         if passed > self._longest:
-            reason = f"nothing was written for {passed.total_seconds() / 60:.0f} minutes"
+            self._note(last, event.time, passed)
         elif passed < timedelta(seconds=-1):
             reason = f"time went back by {-passed.total_seconds():.1f} s"
-        else:
-            return
-        self.gaps.append(Gap(last.sequence, last.time, event.time, reason))
+            self.gaps.append(Gap(last.sequence, last.time, event.time, reason))

@@ -127,6 +127,18 @@ route: {channels: [slak]}
             ("when: bot.exited", "when: {kind: bot.exited, where: {reason: []}}"),
             "matches nothing",
         ),
+        (
+            ("when: bot.exited", "when: {kind: bot.exited, where: {pid: abc}}"),
+            "pid is never abc; it is a number",
+        ),
+        (
+            ("when: bot.exited", "when: {kind: bot.exited, where: {is_expected: 'yes'}}"),
+            "is_expected is never yes; it is true or false",
+        ),
+        (
+            ("when: bot.exited", "when: {kind: bot.exited, where: {reason: {above: 3}}}"),
+            "reason is no number, so no bound holds; it is a text",
+        ),
         (("until: bot.healthy", "until: bot.exited"), "would end with what raises it"),
         (("    until: bot.healthy\n", ""), "would never end; say until, expires, or once"),
         (("{{ bot }}", "{{ bott }}"), "the template names bott, which no event has"),
@@ -143,6 +155,11 @@ route: {channels: [slak]}
 )
 def test_rules_that_cannot_work_are_refused(load, change, said):
     assert said in complaint(load, RULE.replace(*change))
+
+
+def test_a_wrong_item_is_one_complaint(load):
+    bounds = "{kind: bot.exited, where: {pid: {above: 5, below: 2}}}"
+    assert len(complaint(load, RULE.replace("bot.exited", bounds, 1)).splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ def test_the_report_says_who_did_what_from_where_and_what_is_missing(kinds):
     assert [gap.reason for gap in account.gaps] == [
         "nothing was written for 60 minutes",
         "time went back by 30.0 s",
+        "nothing was written for 1440 minutes",
     ]
     text = to_markdown(account)
     assert "## Refused logins" in text
@@ -60,3 +61,24 @@ def test_an_empty_period_is_reported_as_such():
         text = to_markdown(report(journal, START, START + timedelta(days=1)))
     assert "Nobody did anything." in text
     assert text.count("None.") >= 6
+
+
+def test_a_silence_over_the_ends_of_a_period_is_a_gap():
+    clock = ManualClock(START)
+    with Journal.in_memory(clock=clock) as journal:
+        for hours in (5, 1, 8):
+            journal.append("bot.up", actor="a", source="s")
+            clock.advance(hours * 3_600)
+        journal.append("bot.up", actor="a", source="s")
+        clock.advance(60)
+
+        def gaps(first, last):
+            found = report(journal, START + timedelta(hours=first), START + timedelta(hours=last))
+            return [(gap.since.hour, gap.until.hour) for gap in found.gaps]
+
+        assert gaps(1, 2) == [(0, 5)], "nothing at all in it"
+        assert gaps(3, 5.5) == [(0, 5), (5, 6)]
+        assert gaps(6, 7) == [(5, 6), (6, 14)], "the event at its beginning is in it"
+        assert gaps(20, 30) == []
+        clock.advance(7_200)
+        assert gaps(13, 30)[-1] == (14, 16), "it lasts still"
