@@ -62,7 +62,11 @@ def follow(guard, number):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("number", "times"), [(signal.SIGKILL, KILLS), (signal.SIGSTOP, STOPS)])
+@pytest.mark.parametrize(
+    ("number", "times"),
+    [(signal.SIGKILL, KILLS), (signal.SIGSTOP, STOPS)],
+    ids=["SIGKILL", "SIGSTOP"],
+)
 def test_time_until_the_successor_acts(guard, number, times):
     first = guard.send()
     succession.until(lambda: guard.healthy(first.pid))

@@ -8,17 +8,17 @@
 A trip stands until its end or until a person resumes; then that guard counts anew from there, so the
 same loss never trips it twice: the drawdown from the equity of that moment, the day's loss likewise,
 streak and targets from the next trade on. Pure and without clock: the same events give the same
-account, before and after a restart of the supervisor. Called by `guardian`.
+account, before and after a restart of the supervisor. The three figures of a few trades are computed
+here and not by `tradekit.metrics`, which would bring 80 MB of libraries into every supervisor; a test
+holds them equal. Called by `guardian`.
 """
 
 import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-
-import numpy as np
-
-from tradekit import metrics
 
 DAY_US = 86_400_000_000
 YEAR_S = 365.0 * 86_400.0
@@ -219,11 +219,11 @@ def _judge_targets(account: Account, at_us: int, limits: Limits) -> Account:
 
 
 def _missed(results: tuple[Result, ...], limits: Limits) -> list[str]:
-    profits = np.array([result.profit_usdt for result in results])
+    profits = [result.profit_usdt for result in results]
     figures = (
-        ("Sharpe ratio", _sharpe(results), limits.sharpe),
-        ("win rate", float(np.mean(profits > 0.0)), limits.win_rate_frac),
-        ("profit factor", metrics.profit_factor(profits), limits.profit_factor),
+        ("Sharpe ratio", _sharpe_of(results), limits.sharpe),
+        ("win rate", sum(profit > 0.0 for profit in profits) / len(profits), limits.win_rate_frac),
+        ("profit factor", profit_factor(profits), limits.profit_factor),
     )
     # A figure that does not exist (no trade differs) misses nothing.
     return [
@@ -233,13 +233,30 @@ def _missed(results: tuple[Result, ...], limits: Limits) -> list[str]:
     ]
 
 
-def _sharpe(results: tuple[Result, ...]) -> float:
+def _sharpe_of(results: tuple[Result, ...]) -> float:
     """Return the trades' Sharpe ratio, annual by as many trades a year as these came to."""
     span_s = (results[-1].closed_ms - results[0].closed_ms) / 1000.0
     if span_s <= 0.0:
         return math.nan
     per_year = (len(results) - 1) * YEAR_S / span_s
-    return metrics.sharpe(np.array([result.profit_frac for result in results]), per_year)
+    return sharpe([result.profit_frac for result in results], per_year)
+
+
+def sharpe(returns: Sequence[float], per_year: float) -> float:
+    """Return mean over standard deviation (n − 1) of `returns`, × √`per_year`; NaN if none differ."""
+    deviation = statistics.stdev(returns) if len(returns) > 1 else 0.0
+    if deviation == 0.0:
+        return math.nan
+    return statistics.fmean(returns) / deviation * math.sqrt(per_year)
+
+
+def profit_factor(profits: Sequence[float]) -> float:
+    """Return the sum of gains over the sum of losses; infinite without losses, NaN without either."""
+    gains = sum(profit for profit in profits if profit > 0.0)
+    losses = -sum(profit for profit in profits if profit < 0.0)
+    if losses == 0.0:
+        return math.inf if gains > 0.0 else math.nan
+    return gains / losses
 
 
 def _us(seconds: float) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,10 +16,13 @@ from automation.fleet.guards.judge import (
     Worth,
     note_trade,
     note_worth,
+    profit_factor,
     readings,
     resume,
+    sharpe,
     standing,
 )
+from tradekit import metrics
 
 HOUR_US = DAY_US // 24
 ALL = Limits(
@@ -240,3 +244,33 @@ def test_who_resumes_is_not_stopped_again_for_the_same_loss(facts):
     if account.day == at_us // DAY_US and account.equity_usdt:
         account = note_worth(account, same, at_us + 1, replace(ALL, daily_loss_frac=0.0))
         assert standing(account, at_us + 1) == ()
+
+
+cents = st.lists(st.integers(-9_999, 9_999).map(lambda n: n / 100), min_size=2, max_size=40)
+
+
+@given(cents, st.floats(1, 10_000))
+def test_the_figures_are_those_of_the_kit(values, per_year):
+    known = np.array(values)
+    assert profit_factor(values) == pytest.approx(metrics.profit_factor(known), nan_ok=True)
+    if len(set(values)) > 1:
+        assert sharpe(values, per_year) == pytest.approx(
+            metrics.sharpe(known, per_year), nan_ok=True
+        )
+
+
+def test_returns_that_do_not_differ_have_no_sharpe_ratio():
+    assert np.isnan(sharpe([0.01] * 5, 365.0))
+    assert np.isnan(sharpe([0.01], 365.0))
+
+
+def test_a_supervisor_is_not_made_heavy_by_its_guards():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, automation.fleet.supervisor, automation.fleet.schedule.scheduler;"
+        "print(sorted({'numpy', 'pandas', 'talib', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
