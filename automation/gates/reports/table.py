@@ -11,7 +11,8 @@ from automation.gates.verdicts import GateReport, Status, StrategyReport
 
 def table(report: GateReport) -> RenderableType:
     """Draw the report for a terminal; eighty columns are enough for names of usual length."""
-    title = f"{report.timerange} in {len(report.windows)} windows"
+    count = len(report.windows)
+    title = report.windows[0] if count == 1 else f"{report.timerange} in {count} windows"
     drawn = Table(box=SIMPLE_HEAD, title=title, pad_edge=False, collapse_padding=True)
     drawn.add_column("strategy", no_wrap=True)
     drawn.add_column("verdict", no_wrap=True)
