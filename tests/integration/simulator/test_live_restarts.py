@@ -1,0 +1,89 @@
+"""Real Freqtrade is killed, something happens at the exchange meanwhile, and it comes back.
+
+Judged by the exchange's own books: nothing is ordered twice, nothing is left behind.
+"""
+
+import pytest
+
+from tests.integration.simulator.live_bot import FREQTRADE, Bot, Desk, simulator
+
+pytestmark = [
+    pytest.mark.prove,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not FREQTRADE.exists(), reason="freqtrade is not installed"),
+]
+LIMIT = {"ordertype": "limit", "leverage": 5}
+
+
+@pytest.fixture
+def desk():
+    market, serving = simulator()
+    with serving as sim:
+        found = Desk(sim, market)
+        yield found
+        found.check_money()
+
+
+@pytest.fixture
+def start(desk, tmp_path):
+    bots = []
+
+    def make(**settings) -> Bot:
+        bot = Bot(tmp_path, desk.sim.tls_url, **settings)
+        bots.append(bot)
+        bot.start()
+        return bot
+
+    yield make
+    for bot in bots:
+        bot.stop()
+        bot.api.close()
+
+
+def leaves_nothing(bot, desk, number):
+    """Exit what is held; nothing is left at the exchange, and the bot says the same of it."""
+    bot.until(lambda: desk.stops)
+    assert desk.stops[0].request.quantity == abs(desk.position.size)
+    bot.exit(number, ordertype="market")
+    bot.until(lambda: bot.closed(number))
+    bot.until(lambda: not desk.stops)
+    assert desk.position.size == 0
+    assert not any(desk.account.open_orders.values())
+
+
+def test_while_an_entry_is_filled_unwatched(desk, start):
+    bot = start()
+    number = bot.enter("long", price=round(desk.price * 0.9985, 1), **LIMIT)
+    (order,) = bot.until(lambda: list(desk.account.orders.values()))
+    bot.kill()
+    desk.fall(0.996)
+    bot.until(lambda: order.status == "FILLED", 150)
+    bot.start()
+    bot.until(lambda: bot.trade(number)["amount"] * 1000 == pytest.approx(order.filled))
+    leaves_nothing(bot, desk, number)
+
+
+def test_while_the_stop_fires_unwatched(desk, start):
+    bot = start()
+    number = bot.enter("long", leverage=5)
+    bot.until(lambda: bot.knows_stop(number))
+    bot.kill()
+    desk.fall(0.93)
+    bot.until(lambda: desk.position.size == 0, 150)
+    bot.start()
+    done = bot.until(lambda: bot.closed(number))
+    assert done["exit_reason"] == "stoploss_on_exchange"
+    assert not desk.stops
+    assert "Traceback" not in bot.log
+
+
+def test_while_the_position_is_liquidated_unwatched(desk, start):
+    bot = start(order_types={"stoploss_on_exchange": False}, stoploss=-0.99)
+    number = bot.enter("long", leverage=20)
+    bot.until(lambda: bot.trade(number)["amount"])
+    bot.kill()
+    desk.fall(0.80)
+    bot.until(lambda: desk.position.size == 0, 150)
+    bot.start()
+    bot.until(lambda: bot.closed(number), 120)
+    assert [each.auto_close for each in desk.account.orders.values()].count("LIQUIDATION") == 1
