@@ -218,6 +218,16 @@ class UnitSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class HostLoad:
+    """How busy the machine is."""
+
+    cpu_frac: float | None = None  # of all cores, over the last minute; None before it is known
+    memory_frac: float | None = None
+    is_cpu_scarce: bool = False  # new bots start one at a time
+    is_memory_scarce: bool = False  # none starts
+
+
+@dataclass(frozen=True, slots=True)
 class FleetSnapshot:
     """All that is known about the fleet at one moment."""
 
@@ -228,6 +238,7 @@ class FleetSnapshot:
     is_going_down: bool = False
     breakers: tuple[Breaker, ...] = ()
     restarts_s: tuple[float, ...] = ()  # when bots were restarted for a failure
+    host: HostLoad = HostLoad()
 
     @property
     def simulator(self) -> UnitSnapshot | None:
@@ -326,6 +337,8 @@ class BotStatus(BaseModel):
     changing: str = Field(
         "", description="What is under way with a change of its strategy or configuration."
     )
+    memory_mb: float | None = Field(None, description="Memory of its process, in MB.")
+    cpu_cores: float | None = Field(None, description="CPU of its process, in cores.")
     failing: Rung | None = Field(None, description="The lowest rung of its ladder that fails.")
     ladder: tuple[RungStatus, ...] = Field((), description="Its health ladder, from the ground up.")
     holds: tuple[str, ...] = Field((), description="Why the supervisor has stopped its entries.")
@@ -347,6 +360,10 @@ class FleetStatus(BaseModel):
         {}, description="What all bots lean on and fails now, with the reason."
     )
     guards: tuple[GuardStatus, ...] = Field((), description="How far the fleet's guards are.")
+    host_cpu_frac: float | None = Field(
+        None, description="CPU of the machine in use, of all cores, over the last minute."
+    )
+    host_memory_frac: float | None = Field(None, description="Memory of the machine in use.")
     market_at: datetime | None = Field(
         None, description="The market's time then, where it is not the clock's."
     )

@@ -2,7 +2,9 @@
 
     a unit is wished to stop, alive          stop it; the simulator only after the last bot
     it is wished to run, dead                start it: not before its back-off, not before what it
-                                             leans on is well, not more than a few at once, and
+                                             leans on is well, not more than a few at once (one
+                                             while the machine's CPU is scarce, none that is new
+                                             while its memory is), and
                                              after a failure within the fleet's restart budget;
                                              failed too often, quarantine it
     alive, a rung of its ladder is due       the next remedy (`remedies.plan`)
@@ -52,14 +54,16 @@ def decide(
         desired = replace(desired, starts_at_once=1)
     slots = desired.starts_at_once - sum(_is_coming_up(unit) for unit in snapshot.units)
     actions: list[Action] = []
+    has_new = False  # a new bot starts already
     for unit in _in_order(desired, snapshot):
         action = _for_unit(wanted.get(unit.name), unit, snapshot, timing, now_s)
         if action is None:
             continue
         if action.kind is ActionKind.START:
-            if slots <= 0:
+            is_new = not (unit.is_simulator or is_failure(unit) or unit.had_trades)
+            if slots <= 0 or (is_new and has_new and snapshot.host.is_cpu_scarce):
                 continue
-            slots -= 1
+            slots, has_new = slots - 1, has_new or is_new
         actions.append(action)
         if action.is_remedy or (action.kind is ActionKind.START and is_failure(unit)):
             # What is decided in one breath counts for the fleet's budget as well.
@@ -75,9 +79,24 @@ def blocker(unit: UnitSnapshot, snapshot: FleetSnapshot, limits: Limits = DEFAUL
     if simulator is not None and simulator.verdict.health is not Health.HEALTHY:
         return "the simulator"
     forbidding = breakers.forbidding(snapshot.breakers)
-    if forbidding or not is_failure(unit):
+    if forbidding:
         return forbidding
+    if not is_failure(unit):
+        return _crowded(unit, snapshot)
     return budget.refusal(unit, snapshot, limits, snapshot.now_s)
+
+
+def _crowded(unit: UnitSnapshot, snapshot: FleetSnapshot) -> str:
+    """Name what of the machine is too scarce for a new bot; one that has open trades never waits."""
+    host = snapshot.host
+    if unit.had_trades:
+        return ""
+    if host.is_memory_scarce:
+        return f"memory: {host.memory_frac:.0%} of the machine's is in use"
+    others = (other for other in snapshot.bots if other.name != unit.name)
+    if host.is_cpu_scarce and any(_is_coming_up(other) for other in others):
+        return f"its turn: {host.cpu_frac:.0%} of the machine's CPU is in use, one starts at a time"
+    return ""
 
 
 def is_failure(unit: UnitSnapshot) -> bool:

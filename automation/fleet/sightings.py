@@ -44,6 +44,13 @@ class HostObserved(Facts):
     disk_free_gb: float
 
 
+class HostBusy(Facts):
+    """The machine became too busy for further bots, or eased."""
+
+    cpu_frac: float | None
+    memory_frac: float
+
+
 class WeightObserved(Facts):
     """How much of the exchange's request weight this address uses changed."""
 
@@ -141,6 +148,14 @@ define(
     HostObserved,
     "{disk_free_frac:.0%} of the disk is free ({disk_free_gb:.1f} GB)",
 )
+define(
+    "host.busy",
+    HostBusy,
+    lambda _event, said: (
+        f"The machine is busy ({_busy(said)}): new bots wait, or start one at a time"
+    ),
+)
+define("host.eased", HostBusy, lambda _event, said: f"The machine has eased ({_busy(said)})")
 define("exchange.weight", WeightObserved, "{used} of {limit} of the request weight is used")
 define("exchange.banned", ExchangeBanned, "The exchange refuses this address: {reason}")
 define("exchange.down", ExchangeDown, "The exchange does not answer: {reason}")
@@ -160,6 +175,11 @@ define("bot.stop_missing", StopMissing, "{bot} holds {pair} without a stop for {
 define("bot.stop_placed", StopPlaced, "{bot} guards {pair} again, or has closed it")
 define("order.stuck", OrderStuck, "{bot} waits for an order for {pair} for {age_s:.0f} s")
 define("order.settled", OrderStuck, "{bot} waits no longer for an order for {pair}")
+
+
+def _busy(said: HostBusy) -> str:
+    cpu = "" if said.cpu_frac is None else f"{said.cpu_frac:.0%} of the CPU, "
+    return f"{cpu}{said.memory_frac:.0%} of the memory"
 
 
 def _percent(template: str, frac: float | None) -> str:

@@ -43,6 +43,8 @@ def fleet_status(
         if simulator
         else None,
         taken_at=snapshot.taken_at,
+        host_cpu_frac=snapshot.host.cpu_frac,
+        host_memory_frac=snapshot.host.memory_frac,
         dependencies={b.dependency: b.reason for b in snapshot.breakers if b.is_open},
     )
 
@@ -96,10 +98,22 @@ def _status(
         adopted=process.is_adopted and process.is_alive,
         outdated=unit.is_outdated,
         changing=unit.changing,
+        memory_mb=_megabytes(unit),
+        cpu_cores=_cores(unit),
         failing=_failing(unit),
         ladder=() if unit.is_simulator else _ladder(unit, now_s),
         holds=tuple(hold.reason for hold in unit.holds),
     )
+
+
+def _megabytes(unit: UnitSnapshot) -> float | None:
+    used = unit.vitals.usage.memory_bytes if unit.process.is_alive else None
+    return None if used is None else round(used / 1e6, 1)
+
+
+def _cores(unit: UnitSnapshot) -> float | None:
+    used = unit.vitals.usage.cpu_cores if unit.process.is_alive else None
+    return None if used is None else round(used, 3)
 
 
 def _age_s(epoch_s: float | None, now: datetime) -> float | None:

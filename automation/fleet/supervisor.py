@@ -48,6 +48,7 @@ from automation.fleet.exchange import BINANCE, ExchangeWatch
 from automation.fleet.fastforward import fast_forward, refuse_other_time
 from automation.fleet.guards.guardian import Guardian
 from automation.fleet.home import Home, read_json, write_json
+from automation.fleet.hostload import HostWatch, Measure, measure
 from automation.fleet.lease import Lease, end_if_lost
 from automation.fleet.lifecycle.changes import Changes, Rehearse
 from automation.fleet.lifecycle.renewal import Renewal
@@ -90,6 +91,7 @@ class Surroundings:
     applied: Callable[[Fleet, str], None] | None = (
         None  # told of a changed fleet, and who changed it
     )
+    measure: Measure = measure  # how busy the machine is
     lease: Lease | None = None  # taken already, where there was one to wait for
 
 
@@ -114,6 +116,7 @@ class Supervisor:
         self._rotate_due_s = 0.0
         self._saved: dict[str, RestartMemory] = {}
         self._hands: Hands | None = None
+        self._host = HostWatch(self._chronicle, self._around.measure)
         self._guardian = Guardian(
             lambda: self.fleet,
             self._units,
@@ -301,6 +304,7 @@ class Supervisor:
             self._lease.check()
             await observer.look()
             self._guardian.enforce()
+            self._host.look(self._clock.monotonic())
             observer.judge(self._snapshot())
             self._follow_dependencies(observer)
             self._changes.step()
@@ -434,6 +438,7 @@ class Supervisor:
             bool(self._down),
             self._breakers,
             self._restarts_s,
+            self._host.load,
         )
 
     def _wish_of(self, unit: Unit) -> Wish:

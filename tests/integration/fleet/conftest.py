@@ -12,6 +12,7 @@ import pytest
 from automation.core.config import Fleet
 from automation.core.model import FleetStatus
 from automation.core.seams import Patience
+from automation.fleet.hostload import Reading
 from automation.fleet.ladder.limits import Limits
 from automation.fleet.supervisor import Supervisor, Surroundings
 from automation.fleet.timing import Timing
@@ -38,6 +39,11 @@ FAST = Timing(
 STRATEGIES = ("FakeStrategy", "DiesAtStart", "DiesSoon", "NeverComesUp", "IgnoresSignals")
 
 
+def idle() -> Reading:
+    """Tell of a machine that is never busy, for the one that runs tests often is."""
+    return Reading(0.0, 0.0, 0.1)
+
+
 class Flight:
     """A fleet under supervision, and what a test asks of it."""
 
@@ -54,7 +60,9 @@ class Flight:
         return Fleet.model_validate(raw)
 
     def supervisor(self, fleet: Fleet | None = None, **more) -> Supervisor:
-        around = Surroundings(root=self.root, python=self.python, timing=self.timing, **more)
+        around = Surroundings(
+            root=self.root, python=self.python, timing=self.timing, measure=idle, **more
+        )
         return Supervisor(fleet or self.fleet(), self.home, self.journal, around)
 
     @asynccontextmanager
