@@ -204,7 +204,8 @@ def test_thousands_of_random_markets_agree(arenas, case_type, strategy, part):
 
 def test_the_ladder_rearms_after_a_week(arenas, case_type):
     case = case_type(
-        **{"seed": 11, "candles": 5000, "month_break": 150, **THEMES["ladder"], "daily_loss": 10.0}
+        **THEMES["ladder"]
+        | {"seed": 11, "pairs": 2, "candles": 4500, "month_break": 150, "daily_loss": 10.0}
     )
     ours, theirs = arenas["PackProbeStrategy"].run(case)
     rearms = arenas["PackProbeStrategy"].prepared.strategy._ladder[-1]

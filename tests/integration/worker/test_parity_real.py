@@ -139,8 +139,7 @@ def test_a_plain_strategy_on_real_candles_is_freqtrades(data_dir, facts, probes)
 @pytest.mark.parametrize(
     ("strategy", "margin"),
     [
-        ("TrendFollowingStrategy", "cross"),
-        pytest.param("MeanReversionStrategy", "isolated", marks=pytest.mark.long),
+        ("MeanReversionStrategy", "isolated"),
         pytest.param("VolatilityBreakoutStrategy", "cross", marks=pytest.mark.long),
     ],
 )
