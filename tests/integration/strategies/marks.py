@@ -88,7 +88,8 @@ def held_in_file(result: Mapping[str, Any]) -> Iterator[Held]:
 def marked_equity(start_usdt: float, trades: Iterator[Held], tape: Tape) -> np.ndarray:
     """Return the worth at each opening: open trades at the close before it, less the fees of leaving.
 
-    Funding counts from the settlement on at which it was paid.
+    Funding counts from the opening after its settlement on: Freqtrade books it while it works on the
+    candle, so that is when the ladder can see it.
     """
     equity = np.full(len(tape.opened_s), start_usdt)
     for trade in trades:
@@ -100,7 +101,7 @@ def marked_equity(start_usdt: float, trades: Iterator[Held], tape: Tape) -> np.n
         fees = trade.fee_frac * trade.amount * (trade.open_rate + mark)
         at_s, paid = tape.settled[trade.pair]
         paid = np.concatenate(([0.0], np.cumsum(paid[at_s >= trade.opened_s])))
-        times = np.searchsorted(at_s[at_s >= trade.opened_s], tape.opened_s[held], "right")
+        times = np.searchsorted(at_s[at_s >= trade.opened_s], tape.opened_s[held], "left")
         moved = mark - trade.open_rate - paid[times]
         equity[held] += side * trade.amount * moved - fees
         equity[left:] += trade.profit_usdt

@@ -193,4 +193,4 @@ def test_funding_falls_on_the_day_it_was_paid():
     tape = marks.Tape(opened_s, {"A": close}, {"A": paid})
     trade = marks.Held("A", True, 0, 40 * hour_s, False, 100.0, 10.0, 0.0, 3.0)
     equity = marks.marked_equity(1_000.0, iter([trade]), tape)
-    assert list(equity[[7, 8, 31, 32, 40]]) == [1_000.0, 1_001.0, 1_001.0, 1_003.0, 1_003.0]
+    assert list(equity[[8, 9, 32, 33, 40]]) == [1_000.0, 1_001.0, 1_001.0, 1_003.0, 1_003.0]
