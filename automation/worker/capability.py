@@ -74,7 +74,7 @@ PACK_PARTS = (
     "_trade_stop",
 )
 # Fingerprints of forms that read differently and do the same.
-PACK_FORMS = frozenset({"98579177a9580a73"})
+PACK_FORMS = frozenset({"ea2759883e342623"})
 PACK_SIGNALS = ("populate_entry_trend", "populate_exit_trend", "parameter_values")
 PACK_SIGNALS_FORM = "07cfdf38e2289a30"
 

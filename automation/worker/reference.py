@@ -60,12 +60,10 @@ def evaluate_with_freqtrade(
 def _begin_anew(strategy: Any) -> None:
     """Have PackStrategy forget the run before, as a new process would.
 
-    By itself it begins anew only where a backtest starts at or before the last candle it saw, and
-    keeps what it planned for trades by their numbers, which begin at 1 in every backtest.
+    By itself it begins anew only where a backtest starts at or before the last candle it saw.
     """
     strategy._ladder, strategy._last_loop_s = ladder.START, -math.inf
-    for kept in ("_confirmed_stops", "_trade_stops", "_planned_stakes", "_trade_plans"):
-        getattr(strategy, kept).clear()
+    strategy._forget_backtest()
 
 
 def _write(row: Any, trade: Any, pairs: tuple[str, ...], tags: Tags) -> None:

@@ -413,6 +413,7 @@ class PackStrategy(IStrategy):
         now_s = current_time.timestamp()
         if now_s <= self._last_loop_s:  # a bot that starts, or a backtest that begins anew
             self._ladder = self._stored_ladder(now_s)
+            self._forget_backtest()
         self._last_loop_s = now_s
         before, equity = self._ladder, self._equity(wallets, now_s)
         lives = self._outlives_process()
@@ -622,6 +623,18 @@ class PackStrategy(IStrategy):
         return execution.next_slice(
             stake, 0.0, parts, volume, self.slice_participation, leverage, min_stake
         )
+
+    def _forget_backtest(self) -> None:
+        """Drop what an earlier backtest planned: each counts its trades from 1 again."""
+        if self._outlives_process():
+            return
+        for planned in (
+            self._confirmed_stops,
+            self._trade_stops,
+            self._planned_stakes,
+            self._trade_plans,
+        ):
+            planned.clear()
 
     def _trade_plan(self, trade: Any) -> float:
         """Return the whole stake planned for a sliced `trade`; 0 for one that is not sliced."""

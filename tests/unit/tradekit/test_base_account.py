@@ -240,6 +240,19 @@ def test_no_slice_after_the_price_has_left_or_on_the_entrys_candle(memory):
     assert next_slice(strategy, trade) > 0
 
 
+def test_a_backtest_that_begins_anew_forgets_what_was_planned_for_the_same_number(memory):
+    strategy = bot(position_adjustment_enable=True, volume=200.0)
+    strategy.bot_loop_start(NOW)
+    sliced = open_trade(stake=stake_of(strategy))
+    assert next_slice(strategy, sliced) > 0
+    LocalTrade.reset_trades()
+    strategy.bot_loop_start(NOW)  # the next epoch: its first trade is small enough for one entry
+    for pair in (PAIR, OTHER):
+        show(strategy, pair, candles(volume=1e9))
+    whole = open_trade(sliced.id, stake=stake_of(strategy) / 3)
+    assert next_slice(strategy, whole) is None
+
+
 def test_without_position_adjustment_nothing_is_sliced(memory):
     strategy = bot(volume=1.0)
     assert stake_of(strategy) == stake_of(bot())
