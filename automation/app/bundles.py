@@ -186,4 +186,4 @@ def _download(request: BundleRequest, span: TimeRange, folder: Path) -> None:
 
 def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if "FREQTRADE__" not in key}
-    return {**kept, "TZ": "UTC", "COLUMNS": "160"}
+    return {**kept, "TZ": "UTC", "COLUMNS": "10000"}

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from automation.core.errors import PermanentError
+from automation.core.processes import dies_with_parent
 
 _LOOK_EVERY_S = 0.1
 
@@ -125,6 +126,7 @@ async def run(command: Command, told: Callable[[str], None] | None = None) -> Ou
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=dies_with_parent(),
         limit=1 << 22,
     )
     lines: list[str] = []

@@ -1,5 +1,6 @@
 """Time and memory limits on real processes."""
 
+import subprocess
 import sys
 import time
 
@@ -70,3 +71,20 @@ async def test_what_a_program_leaves_running_is_ended(tmp_path):
     )
     output = await run(command(code, tmp_path))
     assert ended(int(output.lines[0]))
+
+
+def test_a_gate_that_is_killed_leaves_no_program_behind(tmp_path):
+    code = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from automation.gates.limits import Command, Limits, run\n"
+        "sleep = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'\n"
+        "limits = Limits(time_s=60.0, memory_mb=500.0)\n"
+        "command = Command([sys.executable, '-c', sleep], {}, Path.cwd(), limits)\n"
+        "asyncio.run(run(command, lambda line: print(line, flush=True)))\n"
+    )
+    gate = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=tmp_path)
+    with gate:
+        program = int(gate.stdout.readline())
+        gate.terminate()
+        assert ended(program)
