@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def reload(
-    bots: Annotated[list[str] | None, typer.Argument(metavar="[BOT]...")] = None,
+    bots: Annotated[
+        list[str] | None, typer.Argument(metavar="[BOT]...", help="Bots that run.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every bot that runs.")] = False,
     now: Annotated[bool, typer.Option("--now", help="Do not wait for open trades.")] = False,
     canary: Annotated[str, typer.Option(help="The bot that goes first.")] = "",

@@ -314,7 +314,7 @@ def test_only_one_of_many_takes_a_lease(shared_address):
 
 def test_a_journal_of_the_format_before_learns_leases(shared_address):
     with Journal.open(shared_address) as journal:
-        kept = journal.append("bot.started", actor="a", source="s", bot="m")
+        kept = journal.append("test.done", actor="a", source="s", bot="m")
         with journal.store._transaction() as session:
             session.run("DROP TABLE leases")
             if isinstance(shared_address, str):

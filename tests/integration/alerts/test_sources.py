@@ -27,6 +27,9 @@ from automation.journal.checkpoints import Notary, SigningKey
 from automation.journal.consumers import Consumer, Pace
 from automation.testing import fake_trade
 from tests.integration.fleet.conftest import flight  # noqa: F401  a fixture
+from tests.integration.fleet.test_guards import equity
+from tests.integration.fleet.test_schedule import Made
+from tests.integration.fleet.test_succession import guard, pair  # noqa: F401  fixtures
 from tests.integration.fleet.watched import watch_bot
 
 
@@ -413,6 +416,27 @@ async def test_gate_failed_and_tuning_done(flight, quick, serve, told, monkeypat
         done = outcomes.TuningDone(strategy="S", study="s", trials=9, took_s=1.0, best="loss 1.2")
         await asyncio.to_thread(outcomes.tell_tuning, done)
         await told("Tuning of S is done")
+
+
+async def test_guard_tripped(flight, quick, serve, told):  # noqa: F811
+    async with serve(flight.journal, quick()), flight.up() as supervisor:
+        await flight.until_healthy(supervisor)
+        equity(flight, 840.0)
+        await told("bot-a: the drawdown guard has stopped entries", "16.0% below its peak")
+
+
+async def test_schedule_failed(flight, quick, serve, told):  # noqa: F811
+    made = Made(flight.home, flight.journal)
+    async with serve(flight.journal, quick()), made.keeping("fail"):
+        made.minute()
+        await told("The scheduled e failed")
+
+
+async def test_fleet_taken_over(flight, quick, serve, told, pair):  # noqa: F811
+    first, _ = pair
+    async with serve(flight.journal, quick()):
+        first.kill()
+        await told("Another supervisor has taken fleet test over", f"{first.pid} has died")
 
 
 def test_every_default_rule_has_a_test_here():

@@ -137,7 +137,8 @@ def flight(tmp_path):
     with Journal.open(home / "journal.sqlite") as journal:
         made = Flight(root, home, journal, FAST)
         yield made
-        left = made.processes()
+        # One that has been told to end may still be on its way out.
+        _, left = psutil.wait_procs(made.processes(), 2)
         for process in left:
             process.kill()
         psutil.wait_procs(left, 5)

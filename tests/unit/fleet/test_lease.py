@@ -139,6 +139,7 @@ async def test_bots_at_another_place_are_not_taken_over_without_a_word(tmp_path,
     with pytest.raises(FleetIsUp, match="at another place"):
         await lease_of(home, store, waits=True).take()
     stop(there)
+    await asyncio.sleep(QUICK.silent_s)  # a beat that was on its way arrives
     with pytest.raises(ConfigError, match="--take-over"):
         await lease_of(home, store).take()
     with pytest.raises(ConfigError, match="--take-over"):
