@@ -155,7 +155,7 @@ def notices(root: Path, program: Path, guard: str) -> None:
     written = path.read_text()
     assert written.count(old) == 1, f"the guard has changed its words: {old!r}"
     path.write_text(written.replace(old, new))
-    assert judged(root, program) == 1
+    assert judged(root, program) != 0
 
 
 def test_every_guard_stands_where_the_table_says(root):
