@@ -41,6 +41,9 @@ class Waiting(IStrategy):
 
     def populate_exit_trend(self, dataframe, metadata):
         return dataframe
+
+    def adjust_entry_price(self, *, current_order_rate, **more):
+        return self.config.get("adjusted_rate", current_order_rate)
 '''
 
 

@@ -1,4 +1,4 @@
-"""Real Freqtrade is killed, something happens at the exchange meanwhile, and it comes back.
+"""Real Freqtrade is killed in the middle of each state of an order, and comes back.
 
 Judged by the exchange's own books: nothing is ordered twice, nothing is left behind.
 """
@@ -51,6 +51,18 @@ def leaves_nothing(bot, desk, number):
     assert not any(desk.account.open_orders.values())
 
 
+def test_while_an_entry_waits(desk, start):
+    bot = start(unfilledtimeout={"entry": 40, "exit": 40, "unit": "seconds"})
+    bot.enter("long", price=round(desk.price * 0.98, 1), **LIMIT)
+    (order,) = bot.until(lambda: list(desk.account.orders.values()))
+    bot.kill()
+    bot.start()
+    bot.until(lambda: not order.is_open, 90)
+    assert order.status == "CANCELED"
+    assert len(desk.account.orders) == 1
+    assert bot.until(lambda: bot.api.get("/status").json() == [])
+
+
 def test_while_an_entry_is_filled_unwatched(desk, start):
     bot = start()
     number = bot.enter("long", price=round(desk.price * 0.9985, 1), **LIMIT)
@@ -60,6 +72,36 @@ def test_while_an_entry_is_filled_unwatched(desk, start):
     bot.until(lambda: order.status == "FILLED", 150)
     bot.start()
     bot.until(lambda: bot.trade(number)["amount"] * 1000 == pytest.approx(order.filled))
+    leaves_nothing(bot, desk, number)
+
+
+def test_while_an_entry_is_partly_filled(desk, start):
+    bot = start(stake_amount=1000, unfilledtimeout={"entry": 150, "exit": 150, "unit": "seconds"})
+    desk.fall(0.997, volume=0.0005)
+    number = bot.enter("long", price=round(desk.price * 0.9985, 1), **LIMIT)
+    (order,) = bot.until(lambda: list(desk.account.orders.values()))
+    bot.until(lambda: 0 < order.filled < order.quantity, 120)
+    bot.kill()
+    bot.start()
+    bot.until(lambda: not order.is_open, 200)
+    assert order.filled == desk.position.size
+    bot.until(lambda: bot.trade(number)["amount"] * 1000 == pytest.approx(order.filled))
+    leaves_nothing(bot, desk, number)
+
+
+def test_while_an_exit_waits(desk, start):
+    bot = start(unfilledtimeout={"entry": 40, "exit": 40, "unit": "seconds"})
+    number = bot.enter("long", leverage=5)
+    bot.until(lambda: bot.knows_stop(number))
+    bot.exit(number, ordertype="limit", price=round(desk.price * 1.02, 1))
+    (waiting,) = bot.until(
+        lambda: [o for o in desk.account.orders.values() if o.side == "SELL" and o.is_open]
+    )
+    bot.kill()
+    bot.start()
+    bot.until(lambda: not waiting.is_open, 90)
+    assert (waiting.status, waiting.filled) == ("CANCELED", 0)
+    assert bot.trade(number)["is_open"]
     leaves_nothing(bot, desk, number)
 
 

@@ -151,3 +151,44 @@ def test_partly_filled_entry_is_cancelled_and_what_was_bought_is_kept(desk, star
     assert amount * 1000 == pytest.approx(order.filled)
     bot.until(lambda: desk.stops)
     assert desk.stops[0].request.quantity == order.filled
+
+
+@pytest.mark.long
+def test_ten_pairs_at_once(desk, start):
+    pairs = list(desk.market.pairs)
+    assert len(pairs) == 10
+    bot = start(exchange={"pair_whitelist": pairs}, max_open_trades=10)
+    numbers = [
+        bot.enter("short" if place % 3 == 0 else "long", pair=pair, leverage=3)
+        for place, pair in enumerate(pairs)
+    ]
+    held = [p for p in desk.account.positions.values() if p.size]
+    assert len(held) == 10
+    bot.until(lambda: len(desk.stops) == 10)
+    assert {each.request.symbol for each in desk.stops} == {each.symbol for each in held}
+    for number in numbers:
+        bot.exit(number)
+    bot.until(lambda: all(bot.closed(number) for number in numbers), 120)
+    bot.until(lambda: not desk.stops)
+    assert not any(p.size for p in desk.account.positions.values())
+    gained = sum(bot.trade(number)["realized_profit"] for number in numbers)
+    assert gained == pytest.approx(desk.account.wallet / 1e8 - 10_000, abs=1e-2)
+    assert "Traceback" not in bot.log
+
+
+@pytest.mark.long
+def test_unfilled_entry_is_replaced_at_another_price(desk, start):
+    bot = start(timeframe="1m", adjusted_rate=round(desk.price * 1.002, 1))
+    number = bot.enter("long", price=round(desk.price * 0.98, 1), ordertype="limit", leverage=2)
+    (first,) = bot.until(lambda: list(desk.account.orders.values()))
+    assert first.is_open
+    bot.until(lambda: desk.position.size, 150)  # the strategy is asked with each new candle
+    first, second = desk.account.orders.values()
+    assert (first.status, first.filled) == ("CANCELED", 0)
+    assert (second.status, second.filled) == ("FILLED", desk.position.size)
+    bot.until(lambda: desk.stops)
+    assert bot.trade(number)["amount"] * 1000 == pytest.approx(desk.position.size)
+    bot.exit(number)
+    bot.until(lambda: bot.closed(number))
+    assert desk.position.size == 0
+    assert "Traceback" not in bot.log
