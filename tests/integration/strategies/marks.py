@@ -91,7 +91,7 @@ def marked_equity(start_usdt: float, trades: Iterator[Held], tape: Tape) -> np.n
     Funding counts from the opening after its settlement on: Freqtrade books it while it works on the
     candle, so that is when the ladder can see it.
     """
-    equity = np.full(len(tape.opened_s), start_usdt)
+    equity = np.full(len(tape.opened_s), start_usdt, dtype=float)
     for trade in trades:
         opened, left = np.searchsorted(tape.opened_s, (trade.opened_s, trade.left_s))
         left += trade.is_left_inside
