@@ -37,16 +37,22 @@ class Masker:
     def __init__(self) -> None:
         """Start with no registered secret."""
         self._secrets: frozenset[str] = frozenset()
-        self._registered: re.Pattern[str] | None = None
+        self._compiled: tuple[frozenset[str], re.Pattern[str] | None] = (self._secrets, None)
 
     def register(self, secret: str) -> None:
         """Remember a secret string, to be masked wherever it appears from now on."""
-        if len(secret) < SHORTEST_SECRET or secret in self._secrets:
-            return
-        self._secrets = self._secrets | {secret}
-        # The longest first, so that a secret which contains another goes as a whole.
-        parts = sorted(self._secrets, key=len, reverse=True)
-        self._registered = re.compile("|".join(map(re.escape, parts)))
+        if len(secret) >= SHORTEST_SECRET:
+            self._secrets = self._secrets | {secret}
+
+    @property
+    def _registered(self) -> re.Pattern[str] | None:
+        secrets, pattern = self._compiled
+        if secrets is not self._secrets:
+            # Only now: a fleet registers a thousand in a row, and each pattern would be kept by `re`.
+            secrets = self._secrets
+            pattern = _any_of(secrets)
+            self._compiled = (secrets, pattern)
+        return pattern
 
     def mask(self, value: Any) -> Any:
         """Copy `value` with every secret in it replaced; mappings and sequences recursively."""
@@ -71,13 +77,23 @@ class Masker:
         return self._mask_text(name) if isinstance(name, str) else name
 
     def _mask_text(self, text: str) -> str:
-        if self._registered is not None:
-            text = self._registered.sub(MASK, text)
+        if (registered := self._registered) is not None:
+            text = registered.sub(MASK, text)
         if "://" in text or "?" in text or "&" in text or "/bot" in text:
             return _mask_forms(text)
         if "earer " in text or "eyJ" in text or "Basic " in text:
             return _mask_forms(text)
         return text
+
+
+def _any_of(secrets: frozenset[str]) -> re.Pattern[str]:
+    # The longest first, so that a secret which contains another goes as a whole; by their first
+    # character, so that a place in the text is not tried against every secret.
+    beginning: dict[str, list[str]] = {}
+    for secret in sorted(secrets, key=lambda secret: (-len(secret), secret)):
+        beginning.setdefault(secret[0], []).append(re.escape(secret[1:]))
+    branches = (f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in beginning.items())
+    return re.compile("|".join(branches))
 
 
 def _mask_forms(text: str) -> str:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +83,16 @@ def test_no_registered_secret_survives_and_masking_again_changes_nothing(value, 
 
     assert all(secret not in text for text in texts(once))
     assert masker.mask(once) == once
+
+
+SECRETS = st.lists(st.text("ab\\.*|", min_size=4, max_size=8), min_size=1, max_size=6)
+
+
+@given(SECRETS, st.text("ab\\.*|", max_size=60))
+def test_many_secrets_go_as_one_alternation_of_them_would(secrets, text):
+    masker = Masker()
+    for secret in secrets:
+        masker.register(secret)
+        masker.mask(text)
+    longest_first = sorted(secrets, key=len, reverse=True)
+    assert masker.mask(text) == re.sub("|".join(map(re.escape, longest_first)), MASK, text)
