@@ -115,10 +115,19 @@ class Telegram(Strict):
 class Resources(Strict):
     """What one bot may use of its machine."""
 
-    memory_mb: int | None = Field(None, ge=256, description="Memory limit, in MB.")
-    cpus: float | None = Field(None, gt=0, description="CPU limit, in cores.")
-    pids: int = Field(256, ge=16, description="Most processes and threads, in a container.")
-    nice: int = Field(0, ge=0, le=19, description="Niceness of the bot's process.")
+    memory_mb: int | None = Field(
+        None, ge=256, description="Memory limit, in MB; without it 2048 in a container."
+    )
+    cpus: float | None = Field(
+        None, gt=0, description="CPU limit, in cores; without it 1 in a container."
+    )
+    pids: int | None = Field(
+        None, ge=16, description="Most processes and threads; without it 256 in a container."
+    )
+    files: int | None = Field(
+        None, ge=128, description="Most files and connections that a plain process holds open."
+    )
+    nice: int = Field(0, ge=0, le=19, description="Niceness of a plain process.")
 
 
 class Targets(Strict):
@@ -252,7 +261,7 @@ class Bot(Strict):
         None, description="SQLite database to go on with; without it one of the fleet's own."
     )
     telegram: Telegram | None = Field(None, description="Freqtrade's Telegram bot; one per token.")
-    resources: Resources = Field(Resources(), description="Limits of the process.")
+    resources: Resources = Field(Resources(), description="What it may use.")
     guards: Guards = Field(Guards(), description="When this bot's entries are stopped for losses.")
     starts: bool = Field(True, description="Whether `up` starts it.")
     apply: Literal["flat", "now"] = Field(

@@ -95,6 +95,7 @@ class ProcessFacts:
     seen_s: float = 0.0  # since when this supervisor watches it; what it has seen counts from here
     exit_code: int | None = None  # negative: the signal; None: unknown, for it was adopted
     last_words: str = ""  # the end of its log, once it ended
+    unbounded: str = ""  # which of its limits nobody enforces, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +340,9 @@ class BotStatus(BaseModel):
     )
     memory_mb: float | None = Field(None, description="Memory of its process, in MB.")
     cpu_cores: float | None = Field(None, description="CPU of its process, in cores.")
+    unbounded: str = Field(
+        "", description="Which of its limits the system does not enforce, and why."
+    )
     failing: Rung | None = Field(None, description="The lowest rung of its ladder that fails.")
     ladder: tuple[RungStatus, ...] = Field((), description="Its health ladder, from the ground up.")
     holds: tuple[str, ...] = Field((), description="Why the supervisor has stopped its entries.")

@@ -40,6 +40,16 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessLimits:
+    """What a unit that is a process of this machine may use; None is no limit."""
+
+    memory_mb: int | None = None
+    cpus: float | None = None
+    pids: int | None = None
+    files: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """How to start one unit."""
 
@@ -51,6 +61,7 @@ class Launch:
     console: Path  # where standard output and error go
     mark: str  # an argument that no other process of the machine has
     nice: int = 0
+    limits: ProcessLimits = ProcessLimits()  # for the runner of processes alone
     container: Container | None = None  # for runners of containers alone
 
 

@@ -22,6 +22,7 @@ NETWORK = "freqfleet"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  inside the container's own network
 UNPRIVILEGED = "1000:1000"  # the user of Freqtrade's image
 MEMORY_MB = 2048  # what Freqtrade asks for
+PIDS = 256
 _PING = (
     "import sys, urllib.request as r; "
     "sys.exit(b'pong' not in r.urlopen(sys.argv[1], timeout=4).read())"
@@ -43,7 +44,7 @@ def container_of(site: Site, bot: Bot, readable: Iterable[Path]) -> Container:
         user=settings.user or user_of_ours(),
         memory_mb=limits.memory_mb or MEMORY_MB,
         cpus=limits.cpus or 1.0,
-        pids=limits.pids,
+        pids=limits.pids or PIDS,
     )
 
 

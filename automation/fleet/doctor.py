@@ -19,8 +19,10 @@ import orjson
 import psutil
 
 from automation.core.config import Bot, Venue
-from automation.core.errors import ConfigError, DependencyError
+from automation.core.errors import ConfigError, DependencyError, Refusal
 from automation.core.secrets import resolve
+from automation.fleet.bounds import name_limits
+from automation.fleet.cgroup import NOTHING, find_division, missing
 from automation.fleet.credentials import read_access
 from automation.fleet.identity import is_alive
 from automation.fleet.live import live_bots
@@ -28,6 +30,7 @@ from automation.fleet.lock import find_supervisor
 from automation.fleet.ports import is_free, owner_of
 from automation.fleet.preflight import faults, pairs_of, settled
 from automation.fleet.process import living
+from automation.fleet.render import limits_of
 from automation.fleet.site import Site, all_references
 from automation.fleet.weight import (
     LIMIT_PER_MINUTE,
@@ -248,11 +251,21 @@ def _environment(site: Site) -> Iterator[Check]:
 
 
 def _limits(site: Site) -> Iterator[Check]:
+    """Tell which limits of plain processes a supervisor that is started as we were could enforce."""
+    division = find_division()
+    offered = NOTHING if isinstance(division, Refusal) else division
+    why = division.reason if isinstance(division, Refusal) else "the kernel offers no controller"
+    held = 0
     for bot in site.fleet.bots:
-        is_limited = bot.resources.memory_mb or bot.resources.cpus
-        if is_limited and bot.runner == "process":
-            sentence = f"memory_mb and cpus of {bot.name} are not enforced on a plain process"
+        if bot.runner != "process" or not missing(NOTHING, limits_of(bot)):
+            continue
+        named = name_limits(missing(offered, limits_of(bot)))
+        held += not named
+        if named:
+            sentence = f"{bot.name}: {named} not enforced on a plain process, for {why}"
             yield Check("limits", Grade.WARNING, sentence)
+    if held:
+        yield Check("limits", Grade.GOOD, f"the kernel enforces the limits of {held} bots")
 
 
 def _docker(site: Site) -> Iterator[Check]:

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from automation.core.errors import DependencyError, TransientError
 from automation.core.model import Identity, ProcessFacts
-from automation.core.seams import Launch, Patience, Poster
+from automation.core.seams import Launch, Patience, Poster, ProcessLimits
+from automation.fleet.bounds import Bounds
 from automation.fleet.home import disk_error, make_private, read_json, write_json
 from automation.fleet.identity import describe, find_marked, identify, is_alive
 from automation.fleet.logfile import last_words, open_console
@@ -47,6 +48,7 @@ class ProcessRunner:
         """Look after nothing yet."""
         self._units: dict[str, _Held] = {}
         self._wake: Poster = lambda: None
+        self._bounds = Bounds()
 
     def when_one_ends(self, wake: Poster) -> None:
         """Have `wake` called as soon as a unit ends."""
@@ -64,10 +66,15 @@ class ProcessRunner:
         if identity is None:
             return ProcessFacts()
         if not is_alive(identity):
-            words = last_words(launch.console)
+            words = self._bounds.lift(launch) or last_words(launch.console)
             return ProcessFacts(identity, since_s=time.monotonic(), last_words=words)
         facts = ProcessFacts(
-            identity, True, True, _came_up_s(launch.folder), seen_s=time.monotonic()
+            identity,
+            True,
+            True,
+            _came_up_s(launch.folder),
+            seen_s=time.monotonic(),
+            unbounded=self._bounds.keep(launch, identity.pid),
         )
         self._hold(_Held(launch, facts))
         return facts
@@ -94,9 +101,7 @@ class ProcessRunner:
             _kill_group(child.pid)
             child.wait()
             raise
-        if launch.nice:
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, child.pid, launch.nice)
+        held.facts = replace(held.facts, unbounded=self._bounds.put(launch, child.pid))
         self._hold(held)
         return held.facts
 
@@ -173,7 +178,7 @@ class ProcessRunner:
             _kill_group(identity.pid)
         code = held.child.wait() if held.child is not None else None
         self._let_go(held)
-        words = last_words(held.launch.console)
+        words = self._bounds.lift(held.launch) or last_words(held.launch.console)
         held.facts = replace(
             held.facts, is_alive=False, since_s=time.monotonic(), exit_code=code, last_words=words
         )
@@ -193,8 +198,10 @@ class ProcessRunner:
 
 
 def digest_of(launch: Launch) -> str:
-    """Condense a command line and its container, so that a changed one is noticed."""
+    """Condense a command line and what it may use, so that a changed one is noticed."""
     words = [*launch.argv, *([] if launch.container is None else [repr(launch.container)])]
+    if launch.limits != ProcessLimits():
+        words.append(repr(launch.limits))
     return sha256("\0".join(words).encode()).hexdigest()[:16]
 
 

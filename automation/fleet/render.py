@@ -17,7 +17,7 @@ from typing import Any
 from automation.core.config import Bot, Fleet, Mode, Venue
 from automation.core.masking import register_secret
 from automation.core.model import Wish
-from automation.core.seams import Launch
+from automation.core.seams import Launch, ProcessLimits
 from automation.core.secrets import resolve
 from automation.fleet.contained import contained_environment, container_of, listen_address
 from automation.fleet.credentials import ApiAccess
@@ -155,8 +155,15 @@ def launch_of(site: Site, bot: Bot) -> Launch:
         console=folder / "logs" / "console.log",
         mark=mark,
         nice=bot.resources.nice,
+        limits=ProcessLimits() if is_contained else limits_of(bot),
         container=container_of(site, bot, own_files(site, bot)) if is_contained else None,
     )
+
+
+def limits_of(bot: Bot) -> ProcessLimits:
+    """Tell what a bot may use as a process of this machine."""
+    asked = bot.resources
+    return ProcessLimits(asked.memory_mb, asked.cpus, asked.pids, asked.files)
 
 
 def own_files(site: Site, bot: Bot) -> tuple[Path, ...]:

@@ -100,6 +100,7 @@ def _status(
         changing=unit.changing,
         memory_mb=_megabytes(unit),
         cpu_cores=_cores(unit),
+        unbounded=process.unbounded if process.is_alive else "",
         failing=_failing(unit),
         ladder=() if unit.is_simulator else _ladder(unit, now_s),
         holds=tuple(hold.reason for hold in unit.holds),

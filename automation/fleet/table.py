@@ -99,11 +99,15 @@ def _troubles(status: FleetStatus) -> list[Text]:
         Text(f"  the {name} fails ({reason}); no bot is restarted for it", "yellow")
         for name, reason in status.dependencies.items()
     ]
-    return failing + [
+    ill = [
         Text(f"  {unit.name}: {unit.reason}", _COLOURS[unit.health])
         for unit in (*simulator, *status.bots)
         if unit.health is not Health.HEALTHY
     ]
+    unbounded = [
+        Text(f"  {bot.name}: {bot.unbounded}", "dim") for bot in status.bots if bot.unbounded
+    ]
+    return [*failing, *ill, *unbounded]
 
 
 def render_ladder(bot: BotStatus) -> RenderableType:

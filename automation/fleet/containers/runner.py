@@ -21,6 +21,7 @@ import structlog
 from automation.core.errors import DependencyError, TransientError
 from automation.core.model import Identity, ProcessFacts
 from automation.core.seams import Launch, Patience, Poster
+from automation.fleet.bounds import KILLED_FOR_MEMORY
 from automation.fleet.containers.engine import Engine
 from automation.fleet.containers.spec import MARK, arguments, container_of, name_of
 from automation.fleet.home import make_private, write_json
@@ -176,7 +177,7 @@ class DockerRunner:
             code = _exit_code(found)
             words = await asyncio.to_thread(self._last_words, held)
             if found["State"].get("OOMKilled"):
-                words = "it was killed, for it used more memory than its limit"
+                words = KILLED_FOR_MEMORY
         now_s = time.monotonic()
         held.facts = replace(
             held.facts, is_alive=False, since_s=now_s, exit_code=code, last_words=words

@@ -79,6 +79,8 @@ def test_systemd_finds_no_fault_with_the_unit(unit):
     command = ["systemd-analyze", "verify", "--man=no", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     about_ours = [line for line in done.stderr.splitlines() if "freqfleet" in line]
+    # systemd before 254 does not know it, and leaves it out, as the how-to says.
+    about_ours = [line for line in about_ours if "'DelegateSubgroup'" not in line]
     assert (done.returncode, about_ours) == (0, [])
 
 
