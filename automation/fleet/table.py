@@ -23,6 +23,9 @@ _COLOURS = {
 def render_table(status: FleetStatus, events: Sequence[str] = ()) -> RenderableType:
     """Draw the fleet; `events` are sentences, the oldest first."""
     parts: list[RenderableType] = [_headline(status), _bots(status)]
+    usage = _usage(status)
+    if usage:
+        parts.append(Text(usage, "dim", no_wrap=True, overflow="ellipsis"))
     troubles = _troubles(status)
     if troubles:
         parts += [Text(), *troubles]
@@ -47,6 +50,20 @@ def _headline(status: FleetStatus) -> Text:
         line.append(str(simulator.health), _COLOURS[simulator.health])
     line.append(f"   {status.taken_at:%Y-%m-%d %H:%M:%S} UTC", "dim")
     return line
+
+
+def _usage(status: FleetStatus) -> str:
+    """Tell in one line what bots and machine use; "" while nothing is known."""
+    memory = [bot.memory_mb for bot in status.bots if bot.memory_mb is not None]
+    cores = [bot.cpu_cores for bot in status.bots if bot.cpu_cores is not None]
+    parts = [f"{sum(memory):.0f} MB"] if memory else []
+    parts += [f"{sum(cores):.2f} cores"] if cores else []
+    host = [] if status.host_cpu_frac is None else [f"{status.host_cpu_frac:.0%} of its CPU"]
+    if status.host_memory_frac is not None:
+        host.append(f"{status.host_memory_frac:.0%} of its memory")
+    sentences = [f"the bots use {' and '.join(parts)}"] if parts else []
+    sentences += [f"the machine {' and '.join(host)}"] if host else []
+    return ", ".join(sentences)
 
 
 def _bots(status: FleetStatus) -> Table:

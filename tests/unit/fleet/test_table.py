@@ -47,6 +47,25 @@ def test_a_dependency_that_fails_is_told():
     assert "the exchange fails (it has banned this address); no bot is restarted" in draw(status)
 
 
+def test_what_bots_and_machine_use_is_one_line():
+    at = datetime(2025, 1, 1, tzinfo=UTC)
+    bots = (bot("one", memory_mb=300.0, cpu_cores=0.1), bot("two", memory_mb=200.4))
+    status = FleetStatus(fleet="demo", healthy=True, bots=bots, taken_at=at)
+    assert "the bots use 500 MB and 0.10 cores\n" in draw(status)
+    busy = status.model_copy(update={"host_cpu_frac": 0.84, "host_memory_frac": 0.3})
+    assert "0.10 cores, the machine 84% of its CPU and 30% of its memory" in draw(busy)
+    assert "use" not in draw(status.model_copy(update={"bots": (bot("one"),)}))
+
+
+def test_a_limit_that_nobody_enforces_is_told_of_a_healthy_bot():
+    at = datetime(2025, 1, 1, tzinfo=UTC)
+    said = "cpus is not enforced: this system has no cgroup v2"
+    status = FleetStatus(
+        fleet="demo", healthy=True, bots=(bot("one", unbounded=said),), taken_at=at
+    )
+    assert f"  one: {said}" in draw(status)
+
+
 def bot(name, health=Health.HEALTHY, **more) -> BotStatus:
     return BotStatus(
         name=name,
