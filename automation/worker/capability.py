@@ -67,6 +67,7 @@ PACK_PARTS = (
     "_mark",
     "_outlives_process",
     "_room",
+    "_signal",
     "_signal_number",
     "_signal_risk",
     "_stored_ladder",
@@ -74,7 +75,7 @@ PACK_PARTS = (
     "_trade_stop",
 )
 # Fingerprints of forms that read differently and do the same.
-PACK_FORMS = frozenset({"ea2759883e342623"})
+PACK_FORMS = frozenset({"94694c723abf00a8"})
 PACK_SIGNALS = ("populate_entry_trend", "populate_exit_trend", "parameter_values")
 PACK_SIGNALS_FORM = "07cfdf38e2289a30"
 
@@ -152,7 +153,7 @@ def offers_masks(strategy: Any) -> bool:
 def pack_form() -> str:
     """Return the fingerprint of PackStrategy's callbacks, comments and docstrings left out."""
     methods = [getattr(PackStrategy, name) for name in (*PACK_CALLBACKS, *PACK_PARTS)]
-    return _fingerprint([*methods, base._number])
+    return _fingerprint([*methods, base._number, base._Row.__missing__, base._candle_s])
 
 
 @cache

@@ -14,13 +14,14 @@ import math
 import time
 from abc import abstractmethod
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exceptions import ConfigurationError, ExchangeError
-from freqtrade.exchange import timeframe_to_minutes, timeframe_to_prev_date
+from freqtrade.exchange import timeframe_to_prev_date, timeframe_to_seconds
 from freqtrade.persistence import Trade
 from freqtrade.persistence.custom_data import CustomDataWrapper
 from freqtrade.strategy import IStrategy
@@ -112,6 +113,8 @@ class PackStrategy(IStrategy):
         self._parameters = {
             name: found for name, found in declared if isinstance(found, BaseParameter)
         }
+        self._row = _Row(None)
+        self._row_of: tuple[str, datetime] | None = None  # pair and time it was read for
         self._confirmed_stops: dict[str, float] = {}
         self._trade_stops: dict[int, float] = {}
         self._planned_stakes: dict[str, float] = {}
@@ -319,7 +322,7 @@ class PackStrategy(IStrategy):
             return "drawdown_limit" if self._ladder[1] >= ladder.FLAT else "daily_loss_limit"
         if self.time_stop_candles == math.inf:
             return None
-        candle_s = 60.0 * timeframe_to_minutes(self.timeframe)
+        candle_s = float(_candle_s(self.timeframe))
         age = (current_time - trade.open_date_utc).total_seconds() / candle_s
         side = -1.0 if trade.is_short else 1.0
         one_r = trade.open_rate * self._trade_stop(pair, trade)
@@ -407,6 +410,7 @@ class PackStrategy(IStrategy):
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         """Take the account's worth to the drawdown ladder; a running bot stores what changed."""
+        self._row_of = None  # another candle, of which no row has been read
         wallets = getattr(self, "wallets", None)
         if wallets is None:
             return
@@ -582,7 +586,7 @@ class PackStrategy(IStrategy):
         """Return the close of the last candle that is closed at `now_s`."""
         opened_s, closes = self._marks.get(pair, _NO_MARKS)
         # an int: numpy would turn the whole array into floats to look for one
-        closed = int(now_s) - 60 * timeframe_to_minutes(self.timeframe)
+        closed = int(now_s) - _candle_s(self.timeframe)
         row = int(opened_s.searchsorted(closed, side="right")) - 1
         return float(closes[row]) if row >= 0 else otherwise
 
@@ -695,18 +699,26 @@ class PackStrategy(IStrategy):
 
     def _signal_number(self, pair: str, now: datetime, column: str) -> float:
         """Return a column of the signal candle; NaN where it cannot be had."""
-        frame = self._analyzed(pair)
-        if frame is None or not self._is_fresh(frame, now):
-            return math.nan
-        return _number(frame, column, -1)
+        return self._signal(pair, now)[column]
 
     def _signal_risk(self, pair: str, now: datetime) -> tuple[float, float, float]:
         """Return the risk columns of the signal candle; NaN each where one cannot be had."""
-        frame = self._analyzed(pair)
-        if frame is None or not self._is_fresh(frame, now):
-            return math.nan, math.nan, math.nan
-        stop, cap, scale = (_number(frame, name, -1) for name in signals.RISK_COLUMNS)
+        row = self._signal(pair, now)
+        stop, cap, scale = (row[name] for name in signals.RISK_COLUMNS)
         return stop, cap, scale
+
+    def _signal(self, pair: str, now: datetime) -> "_Row":
+        """Return the signal candle's row.
+
+        A backtest asks several times within a candle, in which its candles do not change; to cut
+        them out of the frame each time would be most of what an entry costs.
+        """
+        if self._row_of == (pair, now) and not self._outlives_process():
+            return self._row
+        frame = self._analyzed(pair)
+        fresh = frame is not None and self._is_fresh(frame, now)
+        self._row, self._row_of = _Row(frame if fresh else None), (pair, now)
+        return self._row
 
     def _analyzed(self, pair: str) -> DataFrame | None:
         data = getattr(self, "dp", None)
@@ -717,7 +729,7 @@ class PackStrategy(IStrategy):
 
     def _is_fresh(self, frame: DataFrame, now: datetime) -> bool:
         """Tell whether the last candle is closed and not older than `stale_after_candles`."""
-        candle = timedelta(minutes=timeframe_to_minutes(self.timeframe))
+        candle = timedelta(seconds=_candle_s(self.timeframe))
         last: Any = frame["date"].iat[-1]
         age = now - last
         return bool(candle <= age < self.stale_after_candles * candle)
@@ -762,6 +774,26 @@ def _levels(side: Any) -> FloatArray:
     """Return one side of a book as rows of price and size; empty where it is not one."""
     rows = [row[:2] for row in side or () if len(row) >= 2]
     return np.array(rows, dtype=np.float64).reshape(-1, 2)
+
+
+class _Row(dict[str, float]):
+    """The last row's numbers by column, each read once; NaN where there is none."""
+
+    def __init__(self, frame: DataFrame | None) -> None:
+        super().__init__()
+        self._frame = frame
+
+    def __missing__(self, column: str) -> float:
+        found = math.nan if self._frame is None else _number(self._frame, column, -1)
+        self[column] = found
+        return found
+
+
+@cache
+def _candle_s(timeframe: str) -> int:
+    """Return the seconds of a candle; asked at every candle and trade, so read once."""
+    seconds: int = timeframe_to_seconds(timeframe)
+    return seconds
 
 
 def _number(frame: DataFrame, column: str, row: int) -> float:

@@ -107,8 +107,41 @@ def test_in_a_backtest_the_slice_ends_at_the_signal_candle():
     strategy.dp._set_dataframe_max_index(PAIR, 5)
     assert leverage_of(strategy) == 4.0
     strategy.dp._set_dataframe_max_index(PAIR, 6)
+    strategy.bot_loop_start(NOW)
     assert leverage_of(strategy) == 1.0  # a candle that is not closed yet is not looked at
     assert stake_of(strategy) == 0.0
+
+
+def test_a_backtest_reads_a_candle_once_and_the_next_one_anew(monkeypatch):
+    asked = []
+    strategy = bot(frame_of(), runmode=RunMode.BACKTEST)
+    read = DataProvider.get_analyzed_dataframe
+
+    def counted(data, pair, timeframe):
+        asked.append(pair)
+        return read(data, pair, timeframe)
+
+    monkeypatch.setattr(DataProvider, "get_analyzed_dataframe", counted)
+    strategy.bot_loop_start(NOW)
+    assert leverage_of(strategy) == 4.0
+    assert stake_of(strategy) > 0.0
+    assert confirmed_by(strategy)
+    assert asked == [PAIR]
+    # the same candle of another backtest, and of another pair
+    strategy.dp._set_cached_df(PAIR, "5m", frame_of({"leverage_cap": 2.0}), CandleType.FUTURES)
+    strategy.bot_loop_start(NOW)
+    assert leverage_of(strategy) == 2.0
+    assert math.isnan(strategy._signal_number("ETH/USDT:USDT", NOW, "close"))
+    assert leverage_of(strategy) == 2.0
+    assert leverage_of(strategy, now=NOW + 3 * TIMEFRAME) == 1.0  # stale by then
+    assert asked == [PAIR, PAIR, "ETH/USDT:USDT", PAIR, PAIR]
+
+
+def test_a_running_bot_always_reads_anew():
+    strategy = bot(frame_of())
+    assert leverage_of(strategy) == 4.0
+    strategy.dp._set_cached_df(PAIR, "5m", frame_of({"leverage_cap": 2.0}), CandleType.FUTURES)
+    assert leverage_of(strategy) == 2.0
 
 
 def test_the_stop_bounds_the_leverage():
@@ -266,6 +299,7 @@ def test_every_trade_has_the_stop_of_its_own_entry():
     for trade_id, distance in ((1, 0.02), (2, 0.03), (1, 0.04)):  # ids start anew in each epoch
         frame = frame_of({"stop_dist_frac": distance})
         strategy.dp._set_cached_df(PAIR, "5m", frame, CandleType.FUTURES)
+        strategy.bot_loop_start(NOW)
         confirmed_by(strategy)
         trade = trade_of(trade_id=trade_id)
         stop = move_stop(strategy, trade, 100.0, after_fill=True)
