@@ -4,6 +4,9 @@ A `Case` is what one comparison is made of; `Arena` loads Freqtrade once and the
 settings in memory, so that a case costs what the two backtests cost.
 """
 
+import hashlib
+import json
+import os
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,9 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from freqtrade import __version__
 from freqtrade.data.btanalysis import get_tick_size_over_time
 from freqtrade.enums import MarginMode
 
+from automation.core.paths import root, strategies
 from automation.simulator.rules import KNOWN, exchange_info, symbol_info
 from automation.worker.engine import evaluate, prepare
 from automation.worker.jobs import EngineJob, Parameters, Trailing
@@ -278,6 +283,42 @@ def funding(bt: Any, frame: pd.DataFrame, case: Case) -> pd.DataFrame:
     kept = random.random(len(mark)) < 0.7
     rates = pd.DataFrame({"date": mark["date"], "funding_rate": random.normal(0, 0.001, len(mark))})
     return bt.exchange.combine_funding_and_mark(rates[kept].reset_index(drop=True), mark)
+
+
+class Proofs:
+    """What has been compared, in a file of JSON lines; lines of other code do not count."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._code = file, code()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = map(json.loads, file.read_text().splitlines() if file.exists() else ())
+        self._known = {tuple(line["job"]) for line in lines if line["code"] == self._code}
+
+    def left(self, names: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return which of the names have not been compared yet."""
+        return [name for name in names if name not in self._known]
+
+    def add(self, name: tuple[Any, ...], **told: Any) -> None:
+        """Note that a comparison agreed."""
+        line = json.dumps({"job": name, "code": self._code, **told}, default=str)
+        with self._file.open("a") as file:
+            file.write(line + "\n")
+
+
+def code() -> str:
+    """Fingerprint engine, pack and Freqtrade."""
+    digest = hashlib.sha256(__version__.encode())
+    for folder in (root() / "automation" / "worker", strategies()):
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@pytest.fixture
+def proofs() -> Proofs:
+    return Proofs(
+        Path(os.environ.get("FREQFLEET_PROOF", root() / "user_data" / "proof-engine.jsonl"))
+    )
 
 
 @pytest.fixture(scope="session")
