@@ -5,7 +5,7 @@ Judged by the exchange's own books: nothing is ordered twice, nothing is left be
 
 import pytest
 
-from tests.integration.simulator.live_bot import FREQTRADE, Bot, Desk, simulator
+from tests.integration.simulator.live_bot import FREQTRADE
 
 pytestmark = [
     pytest.mark.prove,
@@ -13,31 +13,6 @@ pytestmark = [
     pytest.mark.skipif(not FREQTRADE.exists(), reason="freqtrade is not installed"),
 ]
 LIMIT = {"ordertype": "limit", "leverage": 5}
-
-
-@pytest.fixture
-def desk():
-    market, serving = simulator()
-    with serving as sim:
-        found = Desk(sim, market)
-        yield found
-        found.check_money()
-
-
-@pytest.fixture
-def start(desk, tmp_path):
-    bots = []
-
-    def make(**settings) -> Bot:
-        bot = Bot(tmp_path, desk.sim.tls_url, **settings)
-        bots.append(bot)
-        bot.start()
-        return bot
-
-    yield make
-    for bot in bots:
-        bot.stop()
-        bot.api.close()
 
 
 def leaves_nothing(bot, desk, number):

@@ -2,34 +2,9 @@
 
 import pytest
 
-from tests.integration.simulator.live_bot import FREQTRADE, PAIR, SYMBOL, Bot, Desk, simulator
+from tests.integration.simulator.live_bot import FREQTRADE, PAIR, SYMBOL
 
 pytestmark = pytest.mark.skipif(not FREQTRADE.exists(), reason="freqtrade is not installed")
-
-
-@pytest.fixture
-def desk():
-    market, serving = simulator()
-    with serving as sim:
-        found = Desk(sim, market)
-        yield found
-        found.check_money()
-
-
-@pytest.fixture
-def start(desk, tmp_path):
-    bots = []
-
-    def make(**settings) -> Bot:
-        bot = Bot(tmp_path, desk.sim.tls_url, **settings)
-        bots.append(bot)
-        bot.start()
-        return bot
-
-    yield make
-    for bot in bots:
-        bot.stop()
-        bot.api.close()
 
 
 def same_fees(desk, trade):
