@@ -154,8 +154,8 @@ fmt: setup  ## format the code
 bench: setup  ## measure the figures of docs/reference/benchmarks.md
 	$(BIN)/python -m pytest -m bench tests/bench -s
 
-results: setup  ## backtest every strategy and write its page: make results DATA=DIR [SAMPLE=DIR]
-	$(BIN)/python -m automation.app.results --data $(or $(DATA),$(error say where the candles are: make results DATA=DIR)) $(if $(SAMPLE),--sample $(SAMPLE))
+results: setup  ## backtest every strategy and write its page: make results DATA=DIR [SAMPLE=DIR] [ONLY="NAME..."]
+	$(BIN)/python -m automation.app.results --data $(or $(DATA),$(error say where the candles are: make results DATA=DIR)) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(ONLY),--only $(ONLY))
 
 docs: setup  ## make the generated reference pages and the JSON schema anew
 	$(BIN)/python -m automation.app.reference

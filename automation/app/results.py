@@ -71,7 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make results", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="Freqtrade data folder")
     parser.add_argument("--sample", type=Path, help=f"folder that holds {SAMPLE}.py")
-    parser.add_argument("--only", nargs="*", help="names of strategies")
+    parser.add_argument(
+        "--only", nargs="+", choices=[each.name for each in SUBJECTS], help="names of strategies"
+    )
     parser.add_argument(
         "--cached",
         action="store_true",
