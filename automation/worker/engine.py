@@ -132,16 +132,12 @@ def _translate(columns: Columns, signalled: Signalled, trades: Any, tags: Tags, 
     for p, pair in enumerate(signalled.pairs):
         ours = np.flatnonzero(trades["pair"] == p)
         rows = trades["opened"][ours] + grid.rows[p] - 1
-        made["enter_tag"][ours] = [tags.place(_text(pair.enter_tags[row])) for row in rows]
+        made["enter_tag"][ours] = [tags.place(text) for text in pair.enter_tags.at(rows)]
         signals = ours[trades["reason"][ours] == layout.EXIT_SIGNAL]
         rows = trades["reason_candle"][signals] + grid.rows[p] - 1
-        texts = [_text(pair.exit_tags[row]) or "exit_signal" for row in rows]
-        made["exit_reason"][signals] = [tags.place(text) for text in texts]
+        texts = pair.exit_tags.at(rows)
+        made["exit_reason"][signals] = [tags.place(text or "exit_signal") for text in texts]
     return made
-
-
-def _text(tag: Any) -> str | None:
-    return tag if isinstance(tag, str) else None
 
 
 def _answer(

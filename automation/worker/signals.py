@@ -7,11 +7,11 @@ signal stands on the candle after its row. Called by `engine`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pandas import DataFrame
+from pandas import DataFrame, DatetimeTZDtype
 
 from automation.worker.columns import Columns
 from automation.worker.kernel.layout import (
@@ -22,6 +22,7 @@ from automation.worker.kernel.layout import (
     Bools,
     Bytes,
     Floats,
+    Ints,
 )
 from automation.worker.tape import PRICES, Grid, on_grid
 from tradekit import signals as masks
@@ -40,8 +41,8 @@ class PairSignals:
 
     direction: Bytes
     bits: Bytes
-    enter_tags: Sequence[Any]
-    exit_tags: Sequence[Any]
+    enter_tags: "Tagged"
+    exit_tags: "Tagged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +60,38 @@ class Signalled:
         )
 
 
-class _MaskTags(Sequence[str | None]):
-    """Tags of a mask's rules by row, looked up only where a trade asks."""
+class Tagged(Protocol):
+    """Tags by row, looked up only where a trade asks."""
 
-    def __init__(self, rules: Sequence[masks.Rule], tag: npt.NDArray[np.int64]) -> None:
+    def at(self, rows: Ints) -> list[str | None]:
+        """Return the tags on `rows`; None where there is no text."""
+        ...
+
+
+class _MaskTags:
+    """The tags of a mask's rules."""
+
+    def __init__(self, rules: Sequence[masks.Rule], tag: Ints) -> None:
         self._names = [*(rule.tag for rule in rules), None]
         self._tag = tag
 
-    def __len__(self) -> int:
-        return len(self._tag)
+    def at(self, rows: Ints) -> list[str | None]:
+        """Return the tags on `rows`."""
+        return [self._names[place] for place in self._tag[rows]]
 
-    def __getitem__(self, row: Any) -> Any:
-        return self._names[self._tag[row]]
+
+class _FrameTags:
+    """A frame's column of tags, which may be absent and may hold anything."""
+
+    def __init__(self, frame: DataFrame, name: str) -> None:
+        self._column = frame[name] if name in frame.columns else None
+
+    def at(self, rows: Ints) -> list[str | None]:
+        """Return the tags on `rows`; None where there is no text."""
+        if self._column is None:
+            return [None] * len(rows)
+        found = self._column.array.take(rows)
+        return [tag if isinstance(tag, str) else None for tag in found]
 
 
 def mask_signals(strategy: Any, columns: Columns) -> Signalled:
@@ -113,21 +134,37 @@ def _framed(frame: DataFrame, can_short: bool) -> PairSignals:
     return PairSignals(
         _direction(ones[0], ones[1], ones[2], ones[3], can_short),
         _bits([values != 0.0 for values in raw]),
-        _tags(frame, "enter_tag"),
-        _tags(frame, "exit_tag"),
+        _FrameTags(frame, "enter_tag"),
+        _FrameTags(frame, "exit_tag"),
     )
 
 
 def _unlike(pair: str, before: DataFrame, after: DataFrame) -> list[str]:
     """Return whether computing signals changed rows or prices, which Freqtrade would then trade at."""
-    if len(before) != len(after) or not np.array_equal(before["date"], after["date"]):
+    if len(before) != len(after) or not _is_equal(_stamps(before), _stamps(after)):
         return [f"rows of {pair} that change while signals are computed"]
     changed = [
-        name
-        for name in PRICES
-        if not np.array_equal(before[name].to_numpy(), after[name].to_numpy(), equal_nan=True)
+        name for name in PRICES if not _is_equal(before[name].to_numpy(), after[name].to_numpy())
     ]
     return [f"{name} of {pair} changes while signals are computed" for name in changed]
+
+
+def _stamps(frame: DataFrame) -> npt.NDArray[Any]:
+    """Return dates of a time zone as nanoseconds, of which numpy makes no objects; others as they are."""
+    dates = frame["date"]
+    if isinstance(dates.dtype, DatetimeTZDtype):
+        dates = dates.dt.as_unit("ns").astype("int64")
+    stamps: npt.NDArray[Any] = dates.to_numpy()
+    return stamps
+
+
+def _is_equal(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> bool:
+    """Tell whether two columns hold the same; most often they are the same memory."""
+    if before.__array_interface__ == after.__array_interface__:
+        return True
+    return before.dtype == after.dtype and np.array_equal(
+        before, after, equal_nan=before.dtype.kind == "f"
+    )
 
 
 def _column(frame: DataFrame, name: str) -> Floats:
@@ -136,13 +173,6 @@ def _column(frame: DataFrame, name: str) -> Floats:
         return np.zeros(len(frame))
     values: Floats = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
     return np.nan_to_num(values, nan=0.0)
-
-
-def _tags(frame: DataFrame, name: str) -> Sequence[Any]:
-    if name not in frame.columns:
-        return [None] * len(frame)
-    tags: Sequence[Any] = frame[name].array
-    return tags
 
 
 def _direction(
