@@ -19,13 +19,14 @@ from freqtrade.persistence import LocalTrade, disable_database_use, enable_datab
 
 STRATEGIES = Path(__file__).resolve().parents[2] / "strategies"
 PAIR = "BTC/USDT:USDT"
+SECOND = timedelta(seconds=1)
 
 
-def strategy_of(path):
+def strategy_of(path, runmode=RunMode.BACKTEST):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    config = {"timeframe": "5m", "runmode": RunMode.BACKTEST, "candle_type_def": CandleType.FUTURES}
+    config = {"timeframe": "5m", "runmode": runmode, "candle_type_def": CandleType.FUTURES}
     strategy = getattr(module, path.stem)(config)
     strategy.ft_load_hyper_params(False)
     strategy.dp = DataProvider(config, None)
@@ -48,15 +49,15 @@ def candles():
     )
 
 
-def measured(step, count=100):
-    """Run `step` `count` times; return the medians of wall and CPU time in ms."""
+def measured(step, times=100):
+    """Run `step` so many times; return the medians of wall and CPU time in ms."""
     taken = []
-    for _ in range(count):
+    for _ in range(times):
         wall_s, cpu_s = time.perf_counter(), time.process_time()
         step()
         taken.append((time.perf_counter() - wall_s, time.process_time() - cpu_s))
     wall, cpu = zip(*taken, strict=True)
-    return f"{median(wall) * 1e3:.2f} ms wall, {median(cpu) * 1e3:.2f} ms CPU (median of {count})"
+    return f"{median(wall) * 1e3:.2f} ms wall, {median(cpu) * 1e3:.2f} ms CPU (median of {times})"
 
 
 @pytest.mark.bench
@@ -72,20 +73,28 @@ def test_a_new_candle(path, candles):
 
 
 @pytest.mark.bench
-def test_sizing_and_risk_of_an_entry(candles):
-    strategy = strategy_of(STRATEGIES / "TrendFollowingStrategy.py")
+@pytest.mark.parametrize("runmode", [RunMode.BACKTEST, RunMode.DRY_RUN], ids=str)
+def test_sizing_and_risk_of_an_entry(candles, runmode):
+    strategy = strategy_of(STRATEGIES / "TrendFollowingStrategy.py", runmode)
     analysed = strategy.populate_indicators(candles.copy(), {"pair": PAIR})
     strategy.dp._set_cached_df(PAIR, "5m", analysed, CandleType.FUTURES)
     strategy.dp._set_dataframe_max_index(PAIR, len(analysed))
-    now = candles["date"].iat[-1].to_pydatetime() + timedelta(minutes=5)
+    sides = [[100.0 + 0.01 * level, 1e3] for level in range(20)]
+    book = {"bids": [[199.99 - rate, size] for rate, size in sides], "asks": sides}
+    strategy.dp.orderbook = lambda *_: book
+    rate = float(analysed["close"].iat[-1])
+    closed = candles["date"].iat[-1].to_pydatetime() + timedelta(minutes=5)
+    moments = (closed + passed * SECOND for passed in range(1_000))
     disable_database_use("5m")
 
     def step():
+        now = next(moments)
         strategy.bot_loop_start(now)
-        leverage = strategy.leverage(PAIR, now, 100.0, 1.0, 125.0, None, "long")
-        strategy.custom_stake_amount(PAIR, now, 100.0, 3e3, 5.0, 1e4, leverage, None, "long")
-        strategy.confirm_trade_entry(PAIR, "limit", 1.0, 100.0, "GTC", now, None, "long")
+        leverage = strategy.leverage(PAIR, now, rate, 1.0, 125.0, None, "long")
+        strategy.custom_stake_amount(PAIR, now, rate, 3e3, 5.0, 1e4, leverage, None, "long")
+        strategy.custom_entry_price(PAIR, None, now, rate, None, "long")
+        strategy.confirm_trade_entry(PAIR, "limit", 1.0, rate, "GTC", now, None, "long")
 
-    print(f"\nladder, leverage, stake, confirmation: {measured(step)}")
+    print(f"\nladder, leverage, stake, rate, confirmation ({runmode.value}): {measured(step)}")
     LocalTrade.reset_trades()
     enable_database_use()
