@@ -133,6 +133,8 @@ class FakeBotApi:
     answers: int = 200
     """Any other status than 200 is answered to everything."""
     stops_on_exchange: bool = False
+    positions: dict[str, float] | None = None
+    """What the account holds; without it, it is not told."""
     ws_token: str = ""
     """What the message websocket lets in; empty lets nobody in."""
     is_mute: bool = False
@@ -271,14 +273,26 @@ class FakeBotApi:
                 "profit_all_coin": self.profit_usdt,
                 "closed_trade_count": len(self.closed_trades),
             },
-            "balance": lambda: {
-                "total": 1000.0 + self.profit_usdt,
-                "starting_capital": 1000.0,
-            },
+            "balance": self._balance,
             "pair_candles": lambda: self._candles(now_s),
         }
         answer = answers.get(path)
         return None if answer is None else answer()
+
+    def _balance(self) -> dict[str, Any]:
+        told = {"total": 1000.0 + self.profit_usdt, "starting_capital": 1000.0}
+        if self.positions is None:
+            return told
+        rows = [
+            {
+                "currency": pair,
+                "position": abs(amount),
+                "side": "short" if amount < 0 else "long",
+                "is_position": True,
+            }
+            for pair, amount in self.positions.items()
+        ]
+        return told | {"currencies": rows}
 
     def _candles(self, now_s: float) -> dict[str, Any]:
         closed_s = (now_s - self.candle_age_s) // self.timeframe_s * self.timeframe_s

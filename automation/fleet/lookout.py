@@ -19,6 +19,7 @@ from automation.core.errors import DependencyError
 from automation.core.model import Wish
 from automation.fleet import sightings
 from automation.fleet.chronicle import Chronicle
+from automation.fleet.discrepancies import Discrepancies
 from automation.fleet.equity import DAY_BOUNDS, DRAWDOWN_BOUNDS, Equity, Worth, together
 from automation.fleet.exchange import ExchangeWatch
 from automation.fleet.gauge import Gauge
@@ -45,6 +46,7 @@ class Lookout:
     exchange: ExchangeWatch
     _positions: dict[str, Positions] = field(default_factory=dict)
     _orders: dict[str, Orders] = field(default_factory=dict)
+    _discrepancies: dict[str, Discrepancies] = field(default_factory=dict)
     _accounts: dict[str, Equity] = field(default_factory=dict)
     _worths: dict[str, Worth] = field(default_factory=dict)
     _disk: Gauge = field(init=False)
@@ -107,6 +109,10 @@ class Lookout:
         epoch_s = self.clock.now().timestamp()
         on_exchange = probe.stops_on_exchange
         orders.note(probe.trades.opened, now_s, epoch_s, on_exchange=on_exchange)
+        differing = self._discrepancies.setdefault(
+            unit.name, Discrepancies(unit.name, self.chronicle, timing.differs_after_s)
+        )
+        differing.note(probe.held)
         await self._note_worth(unit, probe, now_s)
 
     async def _note_worth(self, unit: Unit, probe: BotProbe, now_s: float) -> None:

@@ -15,6 +15,7 @@ from automation.core.model import ApiFacts
 from automation.core.seams import BotApi
 from automation.core.vitals import NO_VITALS
 from automation.fleet.botapi import LoginRefused
+from automation.fleet.discrepancies import Holdings, positions_in
 from automation.fleet.ladder import answers
 from automation.fleet.timing import Timing
 
@@ -70,6 +71,7 @@ class BotProbe:
         self.vitals = NO_VITALS
         self.capital_usdt: float | None = None  # what the bot began with
         self.stops_on_exchange = False
+        self.held: Holdings | None = None  # None where the account was not told
 
     async def look(self) -> ApiFacts:
         """Ask the bot once; a failure becomes a fact as well."""
@@ -136,7 +138,9 @@ class BotProbe:
         self.trades = Trades(self.trades.opened, page["trades"], int(page["total_trades"]))
         capital = balance.get("starting_capital")
         self.capital_usdt = None if capital is None else float(capital)
-        self._details_due_s = self._clock.monotonic() + self._timing.detail_s
+        now_s, positions = self._clock.monotonic(), positions_in(balance)
+        self.held = None if positions is None else Holdings(positions, self.trades.opened, now_s)
+        self._details_due_s = now_s + self._timing.detail_s
         return replace(
             facts,
             pairs=tuple(whitelist["whitelist"]),

@@ -116,6 +116,22 @@ class StopPlaced(Facts):
     pair: str
 
 
+class PositionsDiffer(Facts):
+    """A bot's account holds another position of a pair than its trades say."""
+
+    pair: str
+    held: float
+    """What the account holds, as the bot last read it; shorts below zero."""
+    known: float
+    """What the bot's open trades come to."""
+
+
+class PositionsAgree(Facts):
+    """A bot's account and its trades agree again, or an order of the pair is under way."""
+
+    pair: str
+
+
 class OrderStuck(Facts):
     """An order is open for longer than it should be, or is so no longer."""
 
@@ -173,6 +189,12 @@ define(
 )
 define("bot.stop_missing", StopMissing, "{bot} holds {pair} without a stop for {open_s:.0f} s")
 define("bot.stop_placed", StopPlaced, "{bot} guards {pair} again, or has closed it")
+define(
+    "bot.positions_differ",
+    PositionsDiffer,
+    "The account of {bot} holds {held:g} of {pair}, its trades say {known:g}; a person must look",
+)
+define("bot.positions_agree", PositionsAgree, "The account of {bot} holds of {pair} what it should")
 define("order.stuck", OrderStuck, "{bot} waits for an order for {pair} for {age_s:.0f} s")
 define("order.settled", OrderStuck, "{bot} waits no longer for an order for {pair}")
 

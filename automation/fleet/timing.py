@@ -21,6 +21,7 @@ class Timing:
     exchange_s: float = 20.0  # between two looks at the exchange itself, of weight 10 each
     gauge_s: float = 60.0  # what moves is written down at most so often
     stop_grace_s: float = 60.0  # a stop is placed in the loop after the fill, or once more
+    differs_after_s: float = 30.0  # two looks in a row: between two answers a trade may close
     stuck_after_s: float = 900.0  # Freqtrade itself gives an order up after ten minutes
 
     startup_s: float = 90.0  # a bare Freqtrade answers after 3 s, twelve on two cores after 40 s

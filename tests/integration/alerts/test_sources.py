@@ -27,6 +27,7 @@ from automation.journal.checkpoints import Notary, SigningKey
 from automation.journal.consumers import Consumer, Pace
 from automation.testing import fake_trade
 from tests.integration.fleet.conftest import flight  # noqa: F401  a fixture
+from tests.integration.fleet.test_custody import ask, kill_and_wait, put
 from tests.integration.fleet.test_guards import equity
 from tests.integration.fleet.test_schedule import Made
 from tests.integration.fleet.test_succession import guard, pair  # noqa: F401  fixtures
@@ -156,6 +157,15 @@ async def test_stop_missing(stage, told):
         stop = {"order_id": "s", "ft_order_side": "stoploss", "is_open": True}
         bot.api.open_trades = [position(orders=[stop])]
         await told("Over", "without a stop")
+
+
+async def test_positions_differ(stage, told):
+    async with stage(differs_after_s=0.2, detail_s=0.1) as (bot, _):
+        bot.api.open_trades = [position()]
+        bot.api.positions = {"BTC/USDT:USDT": 0.03}
+        await told("the account holds 0.03 of BTC/USDT:USDT, its trades say 0.01")
+        bot.api.positions = {"BTC/USDT:USDT": 0.01}
+        await told("Over", "the account holds")
 
 
 async def test_order_stuck(stage, told):
@@ -329,6 +339,17 @@ async def test_bot_quarantined(stage, told):
         assert kinds.Judged
         bot.observer.hands.chronicle.judge(replace(was, verdict=verdict), was.verdict)
         await told("is in quarantine and waits for you")
+
+
+async def test_trades_differ(flight, quick, serve, told):  # noqa: F811
+    put(flight, open_trades=[fake_trade(1)])
+    async with serve(flight.journal, quick()), flight.up() as supervisor:
+        await flight.until_healthy(supervisor)
+        put(flight, open_trades=[])
+        await kill_and_wait(flight, supervisor, lambda bot: any("it lost" in h for h in bot.holds))
+        await told("bot-a has other open trades than before its restart")
+        await ask(supervisor, "resume")
+        await told("Over", "other open trades")
 
 
 async def test_journal_broken_and_unsigned(flight, quick, serve, told, tmp_path):  # noqa: F811
