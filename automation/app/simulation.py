@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -83,6 +83,8 @@ class SimulatedAccount(BaseModel):
     key: str = Field(min_length=1, description="API key.")
     secret: str = Field(min_length=1, repr=False, description="API secret.")
     deposit_usdt: float = Field(gt=0, description="What it begins with, in USDT.")
+    read_key: str | None = Field(None, min_length=1, description="A key that may only read.")
+    read_secret: str | None = Field(None, min_length=1, repr=False, description="Its secret.")
 
 
 def read_accounts(path: Path) -> tuple[AccountSpec, ...]:
@@ -102,11 +104,14 @@ def read_accounts(path: Path) -> tuple[AccountSpec, ...]:
                 place = ".".join(str(part) for part in (name, *detail["loc"]))
                 faults.append(ConfigError(detail["msg"].lower(), where=f"{path}: {place}"))
         else:
-            found.append(account(str(name), made.key, made.secret, made.deposit_usdt))
-    keys = [spec.key for spec in found]
+            spec = account(str(name), made.key, made.secret, made.deposit_usdt)
+            if made.read_key is not None and made.read_secret is not None:
+                spec = replace(spec, read_keys=((made.read_key, made.read_secret),))
+            found.append(spec)
+    keys = [key for spec in found for key in (spec.key, *(key for key, _ in spec.read_keys))]
     if len(set(keys)) < len(keys):
         cure = "give each account its own"
-        faults.append(ConfigError("two accounts have one key", where=str(path), cure=cure))
+        faults.append(ConfigError("two of its keys are the same", where=str(path), cure=cure))
     if faults:
         raise ConfigErrors(faults)
     return tuple(found)

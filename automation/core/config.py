@@ -65,9 +65,28 @@ class Account(Strict):
 
     key: SecretRef = Field(description="API key, as a reference: env:NAME or file:PATH.")
     secret: SecretRef = Field(description="API secret, as a reference: env:NAME or file:PATH.")
+    read_key: SecretRef | None = Field(
+        None,
+        description=(
+            "Another API key, that may only read: with it the supervisor asks the exchange itself "
+            "whether stops stand. As a reference."
+        ),
+    )
+    read_secret: SecretRef | None = Field(None, description="Its secret, as a reference.")
     capital_usdt: float = Field(
         gt=0, description="What the account holds, in USDT; its bots' capital must fit in."
     )
+
+    @model_validator(mode="after")
+    def _reads_with_a_key_of_its_own(self) -> Self:
+        if (self.read_key is None) != (self.read_secret is None):
+            lacking = "read_secret" if self.read_secret is None else "read_key"
+            raise ValueError(f"read_key and read_secret belong together; add {lacking}")
+        if self.read_key == self.key:
+            raise ValueError(
+                "read_key is the key that trades; make one at the exchange that may only read"
+            )
+        return self
 
 
 class SimulatorSettings(Strict):

@@ -85,6 +85,15 @@ class OpenTrade:
 
 
 @dataclass(frozen=True, slots=True)
+class AtExchange:
+    """What the exchange itself said of a bot's stops, asked with a key that may only read."""
+
+    asked_s: float  # when it last answered
+    problem: str = ""  # why it did not answer since
+    lacking: tuple[tuple[int, int], ...] = ()  # trade without its stop, in how many looks in a row
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a bot's process uses, and what its disk has left; None where it cannot be seen."""
 
@@ -110,6 +119,7 @@ class Vitals:
     log: tuple[Mention, ...] = ()
     usage: Usage = Usage()
     seen_s: float | None = None  # when trades and orders were seen
+    at_exchange: AtExchange | None = None  # None where nobody can ask
 
     def mention(self, topic: Topic) -> Mention | None:
         """Find what the log said of a topic lately."""

@@ -62,6 +62,22 @@ class ExchangeWatch:
             return "it has banned this address"
         return "" if self._down_since_s is None else "it does not answer the supervisor"
 
+    @property
+    def is_strained(self) -> bool:
+        """Whether this address is near its request limit, so that only what must be is asked."""
+        most = max((used for _, used in self._used), default=0)
+        return most >= WEIGHT_BOUNDS[0] * LIMIT_PER_MINUTE
+
+    def heard(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        """Note what the exchange said of this address when something else was asked."""
+        used = headers.get(WEIGHT_HEADER, "")
+        if status == 418:
+            self._banned(status, headers, content)
+        elif status == 429:
+            self._note_weight(LIMIT_PER_MINUTE)
+        elif used.isdigit():
+            self._note_weight(int(used))
+
     async def look(self) -> None:
         """Ask once and tell what changed."""
         url = self.address()

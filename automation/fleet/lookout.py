@@ -25,11 +25,13 @@ from automation.fleet.exchange import ExchangeWatch
 from automation.fleet.gauge import Gauge
 from automation.fleet.guards.limits import limits_of
 from automation.fleet.home import Home
+from automation.fleet.ladder.account import lacks_stop
 from automation.fleet.orders import Orders
 from automation.fleet.positions import Positions
 from automation.fleet.probe import BotProbe
 from automation.fleet.timing import Timing
 from automation.fleet.unit import Unit
+from automation.fleet.witness import Witness
 
 DISK_BOUNDS = (0.1, 0.15)
 
@@ -44,6 +46,7 @@ class Lookout:
     home: Home
     timing: Timing
     exchange: ExchangeWatch
+    witness: Witness
     _positions: dict[str, Positions] = field(default_factory=dict)
     _orders: dict[str, Orders] = field(default_factory=dict)
     _discrepancies: dict[str, Discrepancies] = field(default_factory=dict)
@@ -58,7 +61,11 @@ class Lookout:
 
     async def __aenter__(self) -> Self:
         """Begin to look."""
-        looks = ((self.exchange.look, self.timing.exchange_s), (self.look_at_host, 60.0))
+        looks = (
+            (self.exchange.look, self.timing.exchange_s),
+            (self.witness.look, self.timing.exchange_s),
+            (self.look_at_host, 60.0),
+        )
         self._tasks = [asyncio.create_task(_again(look, every_s)) for look, every_s in looks]
         return self
 
@@ -108,7 +115,8 @@ class Lookout:
         )
         epoch_s = self.clock.now().timestamp()
         on_exchange = probe.stops_on_exchange
-        orders.note(probe.trades.opened, now_s, epoch_s, on_exchange=on_exchange)
+        lacking = lacks_stop(probe.vitals, now_s, timing.limits)
+        orders.note(probe.trades.opened, now_s, epoch_s, on_exchange=on_exchange, lacking=lacking)
         differing = self._discrepancies.setdefault(
             unit.name, Discrepancies(unit.name, self.chronicle, timing.differs_after_s)
         )

@@ -75,14 +75,19 @@ def forget(home: Home) -> None:
 
 def _write_accounts(site: Site, path: Path) -> None:
     """Write the fleet's accounts with their secrets: the simulator opens them with their capital."""
-    document = {
-        name: {
-            "key": resolve(account.key, where=f"exchange.accounts.{name}.key").reveal(),
-            "secret": resolve(account.secret, where=f"exchange.accounts.{name}.secret").reveal(),
-            "deposit_usdt": account.capital_usdt,
+    document = {}
+    for name, account in site.fleet.exchange.accounts.items():
+        keys = {
+            "key": account.key,
+            "secret": account.secret,
+            "read_key": account.read_key,
+            "read_secret": account.read_secret,
         }
-        for name, account in site.fleet.exchange.accounts.items()
-    }
+        document[name] = {"deposit_usdt": account.capital_usdt} | {
+            field: resolve(reference, where=f"exchange.accounts.{name}.{field}").reveal()
+            for field, reference in keys.items()
+            if reference is not None
+        }
     write_json(path, document)
 
 

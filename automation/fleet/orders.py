@@ -6,7 +6,7 @@ holds the stop, and it is missing when it has no rate. Told when it begins and w
 supervisor begins anew. Refuses to mend anything. One account for one bot; called by `lookout`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,21 +31,30 @@ class Orders:
     _stuck_told: dict[str, sightings.OrderStuck] = field(default_factory=dict)
 
     def note(
-        self, trades: Sequence[Trade], now_s: float, now_epoch_s: float, *, on_exchange: bool
+        self,
+        trades: Sequence[Trade],
+        now_s: float,
+        now_epoch_s: float,
+        *,
+        on_exchange: bool,
+        lacking: Collection[int] = (),
     ) -> None:
         """Tell what began or ended; `on_exchange` says that stops are orders there.
 
+        `lacking`: trades that have none, as the exchange itself says.
+
         KeyError, TypeError and ValueError mean trades as no Freqtrade tells them.
         """
-        self._note_stops(trades, now_s, on_exchange=on_exchange)
-        self._note_stuck(trades, now_epoch_s)
-
-    def _note_stops(self, trades: Sequence[Trade], now_s: float, *, on_exchange: bool) -> None:
         bare = {
             int(trade["trade_id"]): str(trade["pair"])
             for trade in trades
-            if trade.get("amount") and not has_stop(trade, on_exchange=on_exchange)
+            if trade.get("amount")
+            and (trade["trade_id"] in lacking or not has_stop(trade, on_exchange=on_exchange))
         }
+        self._note_stops(bare, now_s)
+        self._note_stuck(trades, now_epoch_s)
+
+    def _note_stops(self, bare: Mapping[int, str], now_s: float) -> None:
         since = {number: self._bare_since_s.get(number, now_s) for number in bare}
         self._bare_since_s = since
         for number, pair in bare.items():

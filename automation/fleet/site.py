@@ -63,7 +63,8 @@ def environment(site: Site) -> dict[str, str]:
 def all_references(fleet: Fleet) -> Iterable[str]:
     """List where all secrets of a fleet are."""
     for account in fleet.exchange.accounts.values():
-        yield from (account.key, account.secret)
+        named = (account.key, account.secret, account.read_key, account.read_secret)
+        yield from (reference for reference in named if reference is not None)
     for bot in fleet.bots:
         if bot.telegram:
             yield from (bot.telegram.token, bot.telegram.chat_id)

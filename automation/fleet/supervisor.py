@@ -68,6 +68,7 @@ from automation.fleet.site import ExchangeSection, Site
 from automation.fleet.statuses import fleet_status
 from automation.fleet.timing import DEFAULT_TIMING, Timing
 from automation.fleet.unit import Unit
+from automation.fleet.witness import Witness
 from automation.journal import Journal
 
 Watch = Callable[[FleetStatus], None]
@@ -250,7 +251,9 @@ class Supervisor:
         exchange = ExchangeWatch(
             chronicle, session, clock, self._exchange_address, timing.gauge_s, timing.request_s
         )
-        return Lookout(self._units, chronicle, clock, self.home, timing, exchange)
+        market_now_s = None if self._fast is None else self._fast.market_now_s
+        witness = Witness(self._units, lambda: self.fleet, exchange, market_now_s)
+        return Lookout(self._units, chronicle, clock, self.home, timing, exchange, witness)
 
     def _exchange_address(self) -> str:
         """Tell where the exchange is; "" while its simulator is not up."""

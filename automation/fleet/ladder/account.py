@@ -2,11 +2,13 @@
 
 Candles are judged pair by pair. A minority of late pairs makes a bot degraded and calls for
 nothing, for a pair may be halted at the exchange; most of them late, and the bot is blind. Whether
-a stop stands is known as the bot reports it. Pure; called by `climb`.
+a stop stands is known as the bot reports it and, where somebody can ask there, as the exchange says:
+either can say no. Pure; called by `climb`.
 """
 
 from automation.core.model import Finding, Health
-from automation.core.vitals import OpenTrade, Rung
+from automation.core.vitals import OpenTrade, Rung, Vitals
+from automation.fleet.ladder.limits import Limits
 from automation.fleet.ladder.view import View, bad, fine, unjudged
 
 
@@ -70,12 +72,44 @@ def stops(view: View) -> Finding:
         return unjudged(Rung.STOPS)
     if not vitals.needs_stops:
         return fine(Rung.STOPS, "the bot minds its stops itself")
-    naked = [trade for trade in vitals.trades if _is_naked(trade, view)]
-    if not naked:
-        return fine(Rung.STOPS, f"{len(vitals.trades)} open trades have theirs, as the bot reports")
-    pairs = ", ".join(trade.pair for trade in naked)
-    said = f"no stop stands at the exchange for {pairs}, as the bot reports"
+    if not vitals.trades:
+        return fine(Rung.STOPS, "no trade is open")
+    bare = lacks_stop(vitals, view.now_s, view.timing.limits)
+    untold = [t for t in vitals.trades if not t.has_stop and _wants_stop(t, view)]
+    absent = [t for t in vitals.trades if t.trade_id in bare and _wants_stop(t, view)]
+    if absent:
+        said = f"no stop stands at the exchange for {_pairs(absent)}, as the exchange says"
+        others = [trade for trade in absent if trade not in untold]
+        said += ", though the bot reports one" if others else ""
+    elif untold:
+        said = f"no stop stands at the exchange for {_pairs(untold)}, as the bot reports"
+    else:
+        return fine(Rung.STOPS, f"{len(vitals.trades)} open trades have theirs, {_witness(view)}")
     return bad(Rung.STOPS, Health.UNHEALTHY, said, is_due=True)
+
+
+def lacks_stop(vitals: Vitals, now_s: float, limits: Limits) -> frozenset[int]:
+    """Name the trades that have no stop as the exchange says, now and the time before."""
+    seen = vitals.at_exchange
+    if seen is None or now_s - seen.asked_s > limits.stop_asked_s:
+        return frozenset()
+    return frozenset(trade for trade, looks in seen.lacking if looks >= limits.stop_looks)
+
+
+def _witness(view: View) -> str:
+    """Tell on whose word stops are believed to stand."""
+    seen, limits = view.unit.vitals.at_exchange, view.timing.limits
+    if seen is None:
+        return "as the bot reports"
+    if seen.problem:
+        return f"as the bot reports; the exchange was not asked: {seen.problem}"
+    if view.now_s - seen.asked_s > limits.stop_asked_s:
+        return "as the bot reports; the exchange was not asked lately"
+    return "as the exchange says"
+
+
+def _pairs(trades: list[OpenTrade]) -> str:
+    return ", ".join(trade.pair for trade in trades)
 
 
 def _candles_of(view: View) -> tuple[tuple[str, float], ...]:
@@ -85,8 +119,8 @@ def _candles_of(view: View) -> tuple[tuple[str, float], ...]:
     return ((api.candle_pair, api.candle_closed_epoch_s),)
 
 
-def _is_naked(trade: OpenTrade, view: View) -> bool:
-    if trade.has_stop or trade.filled_epoch_s is None or not trade.amount:
+def _wants_stop(trade: OpenTrade, view: View) -> bool:
+    if trade.filled_epoch_s is None or not trade.amount:
         return False
     if _is_being_closed(trade, view):
         return False  # the bot cancels the stop before it sends the exit

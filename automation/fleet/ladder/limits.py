@@ -29,6 +29,8 @@ class Limits:
     order_grace_s: float = 120.0  # over the bot's own time-out, for it looks once a loop
     order_limit_s: float = 1200.0  # where the bot does not tell its own
     stop_grace_s: float = 60.0  # from the first fill on
+    stop_looks: int = 2  # a trailing stop is cancelled and placed anew between two looks
+    stop_asked_s: float = 90.0  # after so long without an answer the exchange's word is history
     memory_frac: float = 0.95  # of the limit
     files_frac: float = 0.9
     disk_free_bytes: int = 200_000_000  # below this databases and journal are in danger

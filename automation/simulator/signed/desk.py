@@ -161,7 +161,7 @@ class Desk:
         endpoint = ENDPOINTS.get((method, path))
         if endpoint is None:
             return None
-        name, secret = self.keys.owner(key)
+        name, secret = self.keys.owner(key, acts=method != "GET")
         parameters = Parameters(check_signature(secret, query, body))
         self._oldest_ms = max(self._oldest_ms, age_ms(parameters, self.asked_ms))
         check_time(parameters, self.venue.timeline.told_ms())

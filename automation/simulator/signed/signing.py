@@ -21,16 +21,21 @@ class Keyring:
         """Take the keys of the accounts."""
         self._owners: dict[str, tuple[str, bytes]] = {}
         self.revoked: set[str] = set()
+        self._readers: set[str] = set()
         for spec in specs:
-            for key, secret in ((spec.key, spec.secret), *spec.more_keys):
+            self._readers |= {key for key, _ in spec.read_keys}
+            for key, secret in ((spec.key, spec.secret), *spec.more_keys, *spec.read_keys):
                 self._owners[key] = spec.name, secret.encode()
 
-    def owner(self, key: str) -> tuple[str, bytes]:
-        """Name of the account and secret of a key; -2014 without a key, -2015 with a wrong one."""
+    def owner(self, key: str, *, acts: bool = False) -> tuple[str, bytes]:
+        """Name of the account and secret of a key; -2014 without a key, -2015 with a wrong one.
+
+        `acts`: the request is to change something, which a key that may only read is refused.
+        """
         if not key:
             raise RequestError(-2014, "API-key format invalid.", 401)
         found = self._owners.get(key)
-        if found is None or key in self.revoked:
+        if found is None or key in self.revoked or (acts and key in self._readers):
             message = "Invalid API-key, IP, or permissions for action."
             raise RequestError(-2015, message, 401)
         return found

@@ -22,6 +22,8 @@ class AccountSpec:
     secret: str = field(repr=False)
     deposit: int = 0
     more_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    read_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Keys that may ask and not act."""
     maker_rate: int = 20_000
     """Commission of makers, 1e-8 of the notional: 0.02 %, Binance's regular tier."""
     taker_rate: int = 50_000

@@ -43,8 +43,16 @@ def test_everything_wrong_is_told_at_once(accounts):
 
 def test_two_accounts_need_two_keys(accounts):
     same = "one: {key: k, secret: s, deposit_usdt: 1}\ntwo: {key: k, secret: t, deposit_usdt: 1}"
-    with pytest.raises(ConfigError, match="two accounts have one key"):
+    with pytest.raises(ConfigError, match="two of its keys are the same"):
         read_accounts(accounts(same))
+
+
+def test_a_key_that_may_only_read_is_opened_beside_the_one_that_trades(accounts):
+    keys = "key: k, secret: s, deposit_usdt: 1"
+    (one,) = read_accounts(accounts(f"one: {{{keys}, read_key: r, read_secret: t}}"))
+    assert one.read_keys == (("r", "t"),)
+    with pytest.raises(ConfigError, match="two of its keys are the same"):
+        read_accounts(accounts(f"one: {{{keys}, read_key: k, read_secret: t}}"))
 
 
 async def test_a_log_needs_accounts(tmp_path):

@@ -87,6 +87,11 @@ def test_fault_in_defaults_is_shown_there_once(tmp_path):
         (("name: two", "name: one"), "2 bots are named one"),
         (("account: main", "account: other"), "which exchange.accounts lacks"),
         (("account: main, ", ""), "is live without an account"),
+        (("capital_usdt: 1000", 'capital_usdt: 1000, read_key: "env:R"'), "add read_secret"),
+        (
+            ("capital_usdt: 1000", 'capital_usdt: 1000, read_key: "env:KEY", read_secret: "env:T"'),
+            "read_key is the key that trades",
+        ),
         (('key: "env:KEY"', 'key: "abcdef"'), "write env:NAME or file:PATH"),
         (
             ("capital_usdt: 400}", "capital_usdt: 400, stake_usdt: 500}"),

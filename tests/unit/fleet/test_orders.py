@@ -54,6 +54,15 @@ def test_a_position_without_a_stop_order_is_told_after_its_grace_and_when_it_has
     assert told(journal) == ["bot.stop_missing", "bot.stop_placed"]
 
 
+def test_a_stop_that_the_exchange_does_not_have_is_missing(orders, journal):
+    claimed = trade(order("stoploss"))
+    for at_s in (0, 60):
+        orders.note([claimed], at_s, PLACED_S + at_s, on_exchange=True, lacking={1})
+    assert told(journal) == ["bot.stop_missing"]
+    orders.note([claimed], 70, PLACED_S + 70, on_exchange=True, lacking={2})
+    assert told(journal) == ["bot.stop_missing", "bot.stop_placed"]
+
+
 def test_a_stop_that_is_replaced_in_time_is_nothing(orders, journal):
     for at_s in range(0, 600, 30):
         look(orders, at_s, trade(order("stoploss")) if at_s % 60 else trade())

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from automation.core.model import ApiFacts, Health, Identity, ProcessFacts, UnitSnapshot
-from automation.core.vitals import Mention, OpenOrder, OpenTrade, Rung, Topic, Usage, Vitals
+from automation.core.vitals import (
+    AtExchange,
+    Mention,
+    OpenOrder,
+    OpenTrade,
+    Rung,
+    Topic,
+    Usage,
+    Vitals,
+)
 from automation.fleet.ladder.climb import climb
 from automation.fleet.timing import Timing
 
@@ -166,6 +175,46 @@ def test_a_trade_that_is_being_closed_has_lost_its_stop_on_purpose():
     leaving = (OpenOrder(TRADE.trade_id, TRADE.pair, False, EPOCH_S - 1),)
     vitals = replace(WELL, needs_stops=True, trades=(TRADE,), orders=leaving)
     assert look(vitals)[Rung.STOPS].health is Health.HEALTHY
+
+
+HELD = replace(TRADE, has_stop=True)
+SEEN = AtExchange(NOW_S - 5)
+
+
+@pytest.mark.parametrize(
+    ("at_exchange", "witness"),
+    [
+        (None, "as the bot reports"),
+        (SEEN, "as the exchange says"),
+        (replace(SEEN, lacking=((TRADE.trade_id, 1),)), "as the exchange says"),
+        (replace(SEEN, lacking=((99, 5),)), "as the exchange says"),
+        (replace(SEEN, problem="no answer in time"), "was not asked: no answer in time"),
+        (AtExchange(NOW_S - 600, lacking=((TRADE.trade_id, 5),)), "was not asked lately"),
+    ],
+)
+def test_stops_stand_on_the_word_of_a_named_witness(at_exchange, witness):
+    vitals = replace(WELL, needs_stops=True, trades=(HELD,), at_exchange=at_exchange)
+    found = look(vitals)[Rung.STOPS]
+    assert found.health is Health.HEALTHY
+    assert found.evidence.endswith(witness)
+
+
+@pytest.mark.parametrize("problem", ["", "no answer in time"])
+def test_a_stop_that_the_exchange_does_not_have_is_missing_whatever_the_bot_reports(problem):
+    seen = replace(SEEN, lacking=((TRADE.trade_id, LIMITS.stop_looks),), problem=problem)
+    vitals = replace(WELL, needs_stops=True, trades=(HELD,), at_exchange=seen)
+    found = look(vitals)[Rung.STOPS]
+    assert (found.health, found.is_due) == (Health.UNHEALTHY, True)
+    assert "as the exchange says, though the bot reports one" in found.evidence
+    young = replace(HELD, filled_epoch_s=EPOCH_S - 5)
+    assert look(replace(vitals, trades=(young,)))[Rung.STOPS].health is Health.HEALTHY
+
+
+def test_a_stop_that_the_bot_does_not_know_is_missing_whatever_the_exchange_has():
+    vitals = replace(WELL, needs_stops=True, trades=(TRADE,), at_exchange=SEEN)
+    found = look(vitals)[Rung.STOPS]
+    assert found.is_due
+    assert found.evidence.endswith("as the bot reports")
 
 
 def test_nothing_is_asked_of_the_dead_but_why():
