@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from automation.app import promotion
 from automation.app.promotion import promote, rollback
 from automation.app.tuning import show, tune
 from automation.core.errors import ConfigError, DependencyError
-from automation.core.paths import configs
+from automation.core.paths import configs, strategies
 
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 
@@ -74,10 +75,36 @@ def test_the_chosen_trial_is_verified_written_and_taken_back(request_of, folder)
     assert later.current.values["buy_fast"] == found.best.values["buy_fast"]
 
 
+def test_entries_in_slices_are_tuned_and_verified(request_of, folder, monkeypatch):
+    for name in ("DemoPulseStrategy.py", "tradekit"):  # the pack, where it may be written beside
+        (shutil.copytree if name == "tradekit" else shutil.copy)(strategies() / name, folder / name)
+    rich = folder.parent / "rich.json"
+    rich.write_text(json.dumps({"dry_run_wallet": 5e6}))
+    names = ("base.json", "futures.json", "offline.json", "slices.json")
+    layers = (*(configs() / name for name in names), rich)
+    spaces = ("roi", "stoploss")
+    found = run(
+        request_of("DemoPulseStrategy", spaces=spaces, configs=layers, trials=12, workers=2)
+    ).summary
+    assert (found.study.engine, found.study.reasons) == ("kernel", ())
+    orders = []
+    genuine = promotion._freqtrade
+
+    def watched(*arguments):
+        raw = genuine(*arguments)
+        orders.extend(trade["orders"] for trade in raw["trades"])
+        return raw
+
+    monkeypatch.setattr(promotion, "_freqtrade", watched)
+    told = promote(None, found.study.name, max(1, found.best.number), None, lambda _: None)
+    assert told.differences == ()
+    assert told.trades == len(orders) > 5
+    assert max(sum(order["ft_is_entry"] for order in each) for each in orders) > 1
+    assert json.loads((folder / "DemoPulseStrategy.json").read_text())["params"]["roi"]
+
+
 def test_trades_that_differ_are_shown_and_nothing_is_written(request_of, folder, monkeypatch):
     found = run(request_of()).summary
-    from automation.app import promotion
-
     genuine = promotion._text
 
     def forged(*arguments):
