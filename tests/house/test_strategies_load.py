@@ -91,6 +91,7 @@ def test_the_kit_needs_only_what_the_stock_image_has():
         "json",
         "hashlib",
         "itertools",
+        "functools",
         "datetime",
     }
     allowed = {"numpy", "pandas", "talib", "tradekit"} | standard
