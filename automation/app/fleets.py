@@ -114,25 +114,30 @@ async def _fly(
     folder, newest = Home(home()), journal.last()
     told = _Told(journal, newest.sequence if newest else 0)
     note_limits(journal, fleet)
+    scheduler = Scheduler(fleet, Place(folder, root()), Chronicle(journal))
     around = Surroundings(
         actor=actor(),
         lease=lease,
         rehearse=_rehearse,
-        applied=lambda changed, who: note_limits(journal, changed, who),
+        applied=lambda changed, who: _applied(journal, scheduler, changed, who),
     )
     supervisor = Supervisor(fleet, folder.path, journal, around)
     beside = [
         asyncio.create_task(_sign(journal, folder), name="notary"),
         asyncio.create_task(_serve_alerts(journal, settings, folder), name="alerts"),
         asyncio.create_task(forward(journal), name="forwarding"),
-        asyncio.create_task(
-            Scheduler(fleet, Place(folder, root()), Chronicle(journal)).run(), name="schedule"
-        ),
+        asyncio.create_task(scheduler.run(), name="schedule"),
     ]
     try:
         await supervisor.run(None if tell is None else lambda s: tell(s, told.news()))
     finally:
         await _end(beside)
+
+
+def _applied(journal: Journal, scheduler: Scheduler, fleet: Fleet, who: str) -> None:
+    """Have a changed fleet file followed by whatever runs beside the supervisor."""
+    note_limits(journal, fleet, who)
+    scheduler.renew(fleet)
 
 
 async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:

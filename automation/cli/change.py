@@ -96,9 +96,9 @@ def _show(steps: "tuple[Step, ...]") -> None:
     for step in steps:
         trades = str(step.open_trades) if step.must_be_asked else ""
         if not step.changes:
-            table.add_row(step.bot, "", "", "", str(step.effect), trades)
+            table.add_row(step.who, "", "", "", str(step.effect), trades)
         for change in step.changes:
-            table.add_row(step.bot, change.field, change.old, change.new, str(step.effect), trades)
+            table.add_row(step.who, change.field, change.old, change.new, str(step.effect), trades)
     out.print(table)
 
 

@@ -6,17 +6,19 @@
     start      a bot that is new
     stop       a bot that the file no longer names; its trades stay open in its database
 
-What changes the fleet as a whole (its name, venue, margin mode, accounts of a simulator, containers)
+The schedule, the fleet's own guards and keys that may only read are nobody's: the step of the fleet
+itself. What changes the fleet as a whole (its name, venue, margin mode, accounts of a simulator, containers)
 needs a fleet that is taken down, and is refused here. Pure. Called by `renewal`.
 """
 
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from automation.core.config import Bot, Fleet, Venue
+from automation.core.config import Account, Bot, Fleet, ScheduledCommand, Venue
 from automation.core.errors import ConfigError
 
 RELOADED = frozenset(
@@ -53,15 +55,21 @@ class FieldChange(BaseModel):
 
 
 class Step(BaseModel):
-    """What a changed fleet file means for one bot."""
+    """What a changed fleet file means for one bot, or for the fleet itself."""
 
     model_config = ConfigDict(frozen=True)
 
     bot: str
+    """"" for the fleet itself."""
     effect: Effect
     changes: tuple[FieldChange, ...] = ()
     open_trades: int = 0
     """Known to be open now, where the step stops the bot or restarts it."""
+
+    @property
+    def who(self) -> str:
+        """Name whom the step is about."""
+        return self.bot or "the fleet"
 
     @property
     def must_be_asked(self) -> bool:
@@ -79,7 +87,7 @@ class Step(BaseModel):
             words = {Effect.START: "is new and starts", Effect.STOP: "is gone and stops"}
             return (f"{self.bot} {words[self.effect]}",)
         done = "" if self.effect is Effect.NOTHING else f" ({self.effect})"
-        return tuple(f"{self.bot}: {c.field} from {c.old} to {c.new}{done}" for c in self.changes)
+        return tuple(f"{self.who}: {c.field} from {c.old} to {c.new}{done}" for c in self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,7 @@ def compare(was: Fleet, now: Fleet, open_trades: dict[str, int]) -> Proposal:
         update={"exchange": now.exchange.model_copy(update={"simulator": simulator})}
     )
     steps = [
+        _of_fleet(was, now),
         *(_changed(was, old, now, new) for old, new in _both(was, now)),
         *(Step(bot=bot.name, effect=Effect.START) for bot in now.bots if not was.bot(bot.name)),
         *(Step(bot=bot.name, effect=Effect.STOP) for bot in was.bots if not now.bot(bot.name)),
@@ -137,6 +146,46 @@ def _refuse_foundations(was: Fleet, now: Fleet) -> None:
         )
 
 
+def _of_fleet(was: Fleet, now: Fleet) -> Step | None:
+    pairs = {
+        "guards": (_said_of(was.guards), _said_of(now.guards)),
+        "exchange.accounts": (_read_keys(was), _read_keys(now)),
+    }
+    olds = {entry.name: entry for entry in was.schedule}
+    news = {entry.name: entry for entry in now.schedule}
+    for name in dict.fromkeys((*olds, *news)):
+        pairs[f"schedule.{name}"] = (_said_of(olds.get(name)), _said_of(news.get(name)))
+    changes = tuple(
+        FieldChange(field=field, old=old, new=new)
+        for field, (old, new) in pairs.items()
+        if old != new
+    )
+    return Step(bot="", effect=Effect.NOTHING, changes=changes) if changes else None
+
+
+def _said_of(model: BaseModel | None) -> str:
+    """Tell what a part of the file says beside its defaults, on one line; the name goes before it."""
+    if model is None:
+        return "none"
+    said = model.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+    if isinstance(model, ScheduledCommand):
+        said["command"] = shlex.join(model.command)
+    return ", ".join(f"{field} {value}" for field, value in said.items()) or "none"
+
+
+def _read_keys(fleet: Fleet) -> str:
+    names = [name for name, account in fleet.exchange.accounts.items() if account.read_key]
+    references = [fleet.exchange.accounts[name].read_key for name in names]
+    told = [f"{name} is read with {key}" for name, key in zip(names, references, strict=True)]
+    return ", ".join(told) or "none"
+
+
+def _trading(account: Account | None) -> Account | None:
+    """Take an account as its bots see it: they never get the keys that may only read."""
+    bare = {"read_key": None, "read_secret": None}
+    return None if account is None else account.model_copy(update=bare)
+
+
 def _both(was: Fleet, now: Fleet) -> list[tuple[Bot, Bot]]:
     return [(old, new) for old in was.bots if (new := now.bot(old.name)) is not None]
 
@@ -150,8 +199,8 @@ def _changed(was: Fleet, old: Bot, now: Fleet, new: Bot) -> Step | None:
         or (name in RELOADED and _is_said(old, name) != _is_said(new, name))
     ]
     account = (
-        was.exchange.accounts.get(old.account or ""),
-        now.exchange.accounts.get(new.account or ""),
+        _trading(was.exchange.accounts.get(old.account or "")),
+        _trading(now.exchange.accounts.get(new.account or "")),
     )
     is_rekeyed = old.account == new.account and account[0] != account[1]
     if is_rekeyed:

@@ -25,6 +25,7 @@ from automation.fleet.lifecycle.difference import Effect, Proposal, Step, compar
 from automation.fleet.live import refuse_unconfirmed
 from automation.fleet.memory import read_wishes
 from automation.fleet.preflight import refuse_faults
+from automation.fleet.schedule.planning import refuse_wrong_times
 from automation.fleet.site import Site
 from automation.fleet.unit import Unit
 
@@ -81,6 +82,7 @@ class Renewal:
         proposal = compare(now.fleet, fleet, trades)
         refuse_faults(replace(now, fleet=proposal.fleet))
         refuse_unconfirmed(proposal.fleet, self.home)
+        refuse_wrong_times(proposal.fleet)
         return proposal
 
     async def _rehearse(self, proposal: Proposal) -> None:
@@ -94,6 +96,8 @@ class Renewal:
                 raise ConfigError(reason, where="fleet file")
 
     def _take(self, step: Step, fleet: Fleet) -> None:
+        if not step.bot:
+            return  # the fleet itself: whoever goes by it was told
         bot = fleet.bot(step.bot)
         if bot is None:
             self.units[step.bot].bot = None  # the loop stops what nobody names

@@ -58,21 +58,50 @@ class Scheduler:
         self, fleet: Fleet, place: Place, chronicle: Chronicle, clock: Clock | None = None
     ) -> None:
         """Take the entries; `refuse_wrong_times` was asked before."""
-        self._entries, self._place = fleet.schedule, place
+        self._entries, self._place = _by_name(fleet), place
         self._chronicle, self._clock = chronicle, clock or SystemClock()
+        self._kept: dict[str, asyncio.Event] = {}  # by name, set when the entry has changed
+        self._is_renewed = asyncio.Event()
 
     async def run(self) -> None:
         """Keep all entries until cancelled."""
+        is_first = True
         async with asyncio.TaskGroup() as group:
-            for entry in self._entries:
-                group.create_task(self._keep(entry), name=f"schedule {entry.name}")
+            while True:
+                self._is_renewed.clear()
+                for name in self._entries.keys() - self._kept.keys():
+                    self._kept[name] = asyncio.Event()
+                    keeping = self._keep(name, is_known=is_first)
+                    group.create_task(keeping, name=f"schedule {name}")
+                is_first = False
+                await self._is_renewed.wait()
 
-    async def _keep(self, entry: ScheduledCommand) -> None:
-        handled = await self._recall(entry)
+    def renew(self, fleet: Fleet) -> None:
+        """Go by another schedule; a run under way ends as it would have.
+
+        New and changed entries begin with their next time; `refuse_wrong_times` was asked before.
+        """
+        before, self._entries = self._entries, _by_name(fleet)
+        for name, changed in self._kept.items():
+            if self._entries.get(name) != before.get(name):
+                changed.set()
+        self._is_renewed.set()
+
+    async def _keep(self, name: str, *, is_known: bool) -> None:
+        """Run one entry at its times until it is gone and its last run has ended."""
+        entry, changed = self._entries[name], self._kept[name]
+        handled = await self._recall(entry) if is_known else self._clock.now()
         running: asyncio.Task[None] | None = None
         try:
             while True:
                 now = self._clock.now()
+                if changed.is_set():
+                    changed.clear()
+                    if name not in self._entries and running is not None:
+                        await asyncio.wait([running])
+                    if name not in self._entries:
+                        return
+                    entry, handled = self._entries[name], now
                 found = due(entry, handled, now)
                 if found is not None:
                     handled = found.planned
@@ -86,8 +115,11 @@ class Scheduler:
                             self._guard(entry, found.planned), name=f"run {entry.name}"
                         )
                 wait_s = (following(entry, handled) - self._clock.now()).total_seconds()
-                await asyncio.sleep(min(LOOK_S, max(0.05, wait_s)))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(LOOK_S, max(0.05, wait_s))):
+                        await changed.wait()
         finally:
+            del self._kept[name]
             if running is not None:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
@@ -205,6 +237,10 @@ class Scheduler:
             entry=entry.name, planned=planned.isoformat(), missed=missed, reason=reason
         )
         self._chronicle.tell("schedule.skipped", skipped)
+
+
+def _by_name(fleet: Fleet) -> dict[str, ScheduledCommand]:
+    return {entry.name: entry for entry in fleet.schedule}
 
 
 async def _write_output(process: asyncio.subprocess.Process, log: Path, planned: datetime) -> None:

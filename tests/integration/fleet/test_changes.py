@@ -8,7 +8,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from automation.core.config import Fleet
+from automation.core.config import Fleet, ScheduledCommand
 from automation.core.errors import ConfigError, PermanentError, Refusal
 from automation.core.model import Health
 from automation.fleet import commands
@@ -241,3 +241,20 @@ async def test_a_bot_with_open_trades_is_not_stopped_without_a_word(stage, fligh
     assert stage.supervisor.fleet.bots[0].strategy == "FakeStrategy"
     await stage.apply(fleet, is_agreed=True)
     assert stage.supervisor.fleet.bots[0].strategy == "DiesSoon"
+
+
+async def test_a_changed_schedule_is_applied_without_touching_a_bot(stage, flight):
+    before = stage.supervisor.fleet
+    pids = [bot.pid for bot in stage.supervisor.status().bots]
+    raw = {"name": "nightly", "cron": "30 2 * * *", "command": "journal verify"}
+    entry = ScheduledCommand.model_validate(raw)
+    wrong = entry.model_copy(update={"cron": "soon"})
+    with pytest.raises(ConfigError, match=r"schedule\.nightly\.cron"):
+        await stage.apply(before.model_copy(update={"schedule": (wrong,)}))
+    fleet = before.model_copy(update={"schedule": (entry,)})
+    assert await stage.apply(fleet) == "1 changes are applied"
+    ((told, _who),) = stage.applied
+    assert told.schedule == fleet.schedule
+    assert [bot.pid for bot in stage.supervisor.status().bots] == pids
+    (event,) = flight.events("fleet.applied")
+    assert "schedule.nightly from none to" in event.payload["changes"][0]

@@ -29,6 +29,7 @@ PROGRAM = (
     "if what == 'fail': sys.exit(1)\n"
     "if what == 'long': print('x' * 200_000)\n"
     "if what == 'sleep': time.sleep(60)\n"
+    "if what == 'short': time.sleep(2)\n"
 )
 START = datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)
 
@@ -47,23 +48,32 @@ class Made:
     def __init__(self, tmp_path, journal):
         self.home, self.journal, self.clock = Home(tmp_path), journal, AskedClock(START)
 
+    @staticmethod
+    def fleet(*words, **more):
+        raw = {"name": "e", "cron": "* * * * *", "command": list(words), **more}
+        entries = (ScheduledCommand.model_validate(raw),) if words else ()
+        return type("F", (), {"schedule": entries})
+
     @asynccontextmanager
     async def keeping(self, *words, **more):
-        raw = {"name": "e", "cron": "* * * * *", "command": list(words), **more}
-        fleet = type("F", (), {"schedule": (ScheduledCommand.model_validate(raw),)})
         place = Place(self.home, self.home.path, (sys.executable, "-c", PROGRAM))
-        task = asyncio.create_task(
-            Scheduler(fleet, place, Chronicle(self.journal), self.clock).run()
-        )
-        self.clock.asked = 0
-        while self.clock.asked < 4:  # noqa: ASYNC110  it reads where to go on
-            await asyncio.sleep(0.02)
+        chronicle = Chronicle(self.journal)
+        scheduler = Scheduler(self.fleet(*words, **more), place, chronicle, self.clock)
+        task = asyncio.create_task(scheduler.run())
+        if words:
+            await self.settle()
         try:
-            yield
+            yield scheduler
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    async def settle(self):
+        """Wait until the scheduler has read where to go on, and is in its loop."""
+        self.clock.asked = 0
+        while self.clock.asked < 4:  # noqa: ASYNC110  it says nothing
+            await asyncio.sleep(0.02)
 
     def told(self):
         self.journal.append("test.flush", actor="test", source="test")
@@ -194,3 +204,47 @@ async def test_a_clock_that_is_put_back_runs_nothing_again(made):
         made.minute()
         await asyncio.sleep(0.3)
         assert len(made.told()) == 2
+
+
+async def test_an_entry_that_joins_begins_with_its_next_time(made):
+    async with made.keeping() as scheduler:
+        made.minute()
+        scheduler.renew(made.fleet("hello"))
+        await made.settle()
+        assert made.told() == []
+        made.minute()
+        started, _ = await made.until("started", "ended")
+    assert started.payload["planned"] == "2026-01-01T00:02:00+00:00"
+
+
+async def test_a_changed_entry_goes_by_its_new_times_and_words(made):
+    async with made.keeping("hello") as scheduler:
+        scheduler.renew(made.fleet("later", cron="5 * * * *"))
+        await made.settle()
+        made.minute()
+        await made.settle()
+        assert made.told() == []
+        made.clock.advance(4 * 60)
+        started, _ = await made.until("started", "ended")
+    assert started.payload["command"] == "later"
+
+
+async def test_a_run_of_an_entry_that_is_gone_ends_as_it_would_have(made):
+    async with made.keeping("short") as scheduler:
+        made.minute()
+        await made.until("started")
+        scheduler.renew(made.fleet())
+        made.clock.advance(5 * 60)
+        _, ended = await made.until("started", "ended")
+        assert ended.payload["exit_code"] == 0
+        scheduler.renew(made.fleet("hello"))
+        await made.settle()
+        made.minute()
+        await made.until("started", "ended", "started", "ended")
+
+
+async def test_an_unchanged_entry_is_not_disturbed(made):
+    async with made.keeping("hello") as scheduler:
+        scheduler.renew(made.fleet("hello"))
+        made.minute()
+        await made.until("started", "ended")

@@ -87,3 +87,40 @@ def test_every_field_that_reaches_a_bot_is_known_by_name():
     known = RELOADED | RESTARTED
     assert known <= set(Bot.model_fields)
     assert {"name", "starts", "apply"} <= set(Bot.model_fields) - known
+
+
+ENTRY = {"name": "nightly", "cron": "30 2 * * *", "command": "journal verify"}
+
+
+def test_a_changed_schedule_is_the_fleets_own():
+    (step,) = steps(fleet(), fleet(schedule=[ENTRY]), a=2)
+    assert (step.bot, step.effect, step.must_be_asked) == ("", Effect.NOTHING, False)
+    assert step.sentences() == (
+        "the fleet: schedule.nightly from none to cron 30 2 * * *, command journal verify",
+    )
+    (later,) = steps(fleet(schedule=[ENTRY]), fleet(schedule=[ENTRY | {"cron": "0 3 * * *"}]))
+    assert "from cron 30 2 * * *, command journal verify to cron 0 3" in later.sentences()[0]
+    (gone,) = steps(fleet(schedule=[ENTRY]), fleet())
+    assert gone.sentences()[0].endswith("to none")
+    assert not steps(fleet(schedule=[ENTRY]), fleet(schedule=[ENTRY]))
+
+
+def test_the_fleets_own_guards_can_be_changed():
+    (step,) = steps(fleet(), fleet(guards={"drawdown_frac": 0.1}))
+    assert step.sentences() == ("the fleet: guards from none to drawdown_frac 0.1",)
+
+
+def test_a_key_that_may_only_read_is_no_bots_business():
+    def live(**more):
+        main = {"key": "env:K", "secret": "env:S", "capital_usdt": 2000, **more}
+        venue = {"venue": "binance", "accounts": {"main": main}}
+        return fleet(A | {"mode": "live", "account": "main"}, exchange=venue)
+
+    read = {"read_key": "env:R", "read_secret": "env:T"}
+    (step,) = steps(live(), live(**read), a=1)
+    assert (step.bot, step.must_be_asked) == ("", False)
+    assert step.sentences() == (
+        "the fleet: exchange.accounts from none to main is read with env:R",
+    )
+    (rekeyed,) = steps(live(), live(key="env:OTHER"), a=1)
+    assert (rekeyed.bot, rekeyed.effect) == ("a", Effect.RESTART)
