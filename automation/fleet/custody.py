@@ -96,6 +96,16 @@ def prepare_check(home: Home, chronicle: Chronicle, unit: Unit, database: str) -
     hold(home, chronicle, unit, Hold(TRADES, reason, needs_person=False))
 
 
+def take_up_check(home: Home, unit: Unit, database: str) -> None:
+    """Go on with a comparison that an earlier supervisor prepared and did not come to."""
+    if not any(known.cause == TRADES and not known.needs_person for known in unit.holds):
+        return
+    unit.ledger = read_ledger(home, unit.name, database)
+    unit.is_to_be_checked = unit.ledger is not None
+    if unit.ledger is None:
+        relieve(home, unit, TRADES)
+
+
 def check_trades(home: Home, chronicle: Chronicle, unit: Unit, probe: BotProbe) -> bool:
     """Compare the trades after a restart with those before, once the bot has told all of its own.
 

@@ -124,6 +124,8 @@ class Observer:
         home = self.hands.site().home
         if not unit.is_simulator:
             unit.access = crew.access_in_use(home, unit)
+        if unit.bot is not None:
+            custody.take_up_check(home, unit, str(database(self.hands.site(), unit.bot)))
         unit.process = facts
         unit.is_outdated = crew.is_outdated(self.hands.site(), unit)
         pid = facts.identity.pid if facts.identity else 0

@@ -8,9 +8,11 @@ from contextlib import suppress
 
 import pytest
 
-from automation.core.model import BotState, Health
+from automation.core.model import BotState, Health, Hold
 from automation.core.vitals import Rung
+from automation.fleet.home import Home
 from automation.fleet.operator import Operator
+from automation.fleet.remedies.memory import write_holds
 from automation.testing import fake_trade
 
 LOG = "2026-01-01 00:00:00,000 - freqtrade.worker - {} - {}\n"
@@ -103,6 +105,25 @@ async def test_a_bot_that_lost_a_trade_enters_none_until_a_person_says_so(flight
         assert bot_of(after).state is BotState.RUNNING
         assert bot_of(after).holds == ()
     assert flight.events("bot.trades_differ")
+
+
+async def test_a_comparison_that_the_supervisor_died_before_is_taken_up_by_the_next(flight):
+    put(flight, open_trades=[fake_trade(1)])
+    supervisor = flight.supervisor()
+    task = asyncio.create_task(supervisor.run(handle_signals=False))
+    await flight.until_healthy(supervisor)
+    await kill_and_wait(flight, supervisor, lambda bot: bot.health is Health.HEALTHY)
+    await flight.until(supervisor, lambda s: bot_of(s).holds == ())
+    await flight.lose(supervisor, task)
+    # As it stands between the bot's start and its first loop.
+    hold = Hold("trades", "its 1 open trades are not confirmed yet", needs_person=False)
+    write_holds(Home(flight.home), "bot-a", [hold], "")
+    async with flight.up() as successor:
+        await flight.until(successor, lambda _: len(flight.events("bot.trades_agree")) > 1)
+        status = await flight.until(
+            successor, lambda s: bot_of(s).holds == () and bot_of(s).state is BotState.RUNNING
+        )
+        assert bot_of(status).health is Health.HEALTHY
 
 
 async def test_a_hold_that_needs_a_person_outlives_the_supervisor(flight):
