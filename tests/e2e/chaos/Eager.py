@@ -1,6 +1,7 @@
-"""Is long whenever it may, for a minute at a time; hangs when a file beside its database says so."""
+"""Is long whenever it may, for two minutes at a time; files beside its database make it hang or hold on."""
 
 import ctypes
+import time
 from pathlib import Path
 
 from freqtrade.strategy import IStrategy
@@ -8,20 +9,19 @@ from freqtrade.strategy import IStrategy
 
 class Eager(IStrategy):
     timeframe = "1m"
-    minimal_roi = {"0": 10, "1": -1}  # noqa: RUF012
+    minimal_roi = {"0": 10, "2": -1}  # noqa: RUF012
     stoploss = -0.05
     startup_candle_count = 10
     process_only_new_candles = False
-    order_types = {  # noqa: RUF012
-        "entry": "market", "exit": "market", "stoploss": "market", "emergency_exit": "market",
-        "stoploss_on_exchange": True, "stoploss_on_exchange_interval": 5,
-    }  # fmt: skip
 
     def bot_loop_start(self, **_):
-        folder = Path(self.config["user_data_dir"]).parent
-        if (folder / "hang-api").exists():
-            (folder / "hang-api").unlink()
-            ctypes.PyDLL(None).sleep(120)  # keeps the interpreter's lock: nothing answers
+        if hang_s := self._told("hang-api"):
+            ctypes.PyDLL(None).sleep(int(hang_s))  # keeps the interpreter's lock: nothing answers
+        if hang_s := self._told("hang-loop"):
+            time.sleep(hang_s)
+
+    def confirm_trade_exit(self, pair, **_):
+        return not (self._folder() / "hold-on").exists()
 
     def populate_indicators(self, dataframe, metadata):
         return dataframe
@@ -32,3 +32,15 @@ class Eager(IStrategy):
 
     def populate_exit_trend(self, dataframe, metadata):
         return dataframe
+
+    def _folder(self):
+        return Path(self.config["user_data_dir"]).parent
+
+    def _told(self, name):
+        """Tell the seconds that a file asks for, once."""
+        path = self._folder() / name
+        if not path.exists():
+            return 0.0
+        seconds = float(path.read_text())
+        path.unlink()
+        return seconds

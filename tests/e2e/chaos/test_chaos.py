@@ -1,95 +1,115 @@
 """Faults in a seeded order against real live bots; after each everything must hold.
 
-For `make prove`: once each kind of fault, then two hundred, a seed after another; what a seed came to is kept, so that a run which was broken off goes on. Seeds that
-ever failed stand in `seeds.json` and are flown first.
+`make test-long` strikes fifteen times, with as many kinds of faults. `make prove` strikes two
+hundred times, twenty seeds with ten faults each, every fifth seed on a fast market. What a seed came
+to is kept in a file of its own under `user_data/chaos`, so that a run which was broken off goes on,
+and several processes (`-n 3`) share the work. Seeds that ever failed stand in `seeds.json` and are
+flown first.
 """
 
 import json
 import os
 import random
-import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.chaos.faults import FAULTS, strike
-from tests.e2e.chaos.world import World
+from automation.core.errors import DependencyError
+from automation.fleet.faketime import find_library
+from tests.e2e.chaos.faults import FAULTS, LONG_ONES
+from tests.e2e.chaos.flight import Course, fly, told
+from tests.e2e.chaos.pilot import GUARDS
 
 KEPT = Path(__file__).with_name("seeds.json")
+RESULTS = "user_data/chaos"
 PROVED = int(os.environ.get("FREQFLEET_CHAOS_FAULTS", "200"))
 A_SEED = 10  # faults
-pytestmark = [pytest.mark.xdist_group("demo")]
+FAST_SEEDS, FAST_SPEED = 5, 4.0  # every fifth seed
+FIRST_SEED = 100
 
-GUARDS = {"position check": "database_lost"}
+SAMPLE = (
+    ("killed", "database_lost", "supervisor_stopped", "network_cut", "killed_while_paused"),
+    ("stopped", "file_broken", "banned", "database_locked", "two_at_once"),
+    ("api_hangs", "clock_skewed", "state_broken", "stop_unacknowledged", "supervisor_killed"),
+)
+"""What is flown in `make test-long`, a flight for each line."""
 
-
-def fly(root, folder: Path, seed: int, names: list[str], guard: str = "") -> tuple[list, list]:
-    """Strike in this order; gives what does not hold and how each fault went."""
-    world, dice, seen = World(root, folder, seed, guard), random.Random(seed), []
-    try:
-        world.up()
-        world.until_well()
-        for name in names:
-            seen.append(strike(world, name, dice))
-            told(str(seen[-1]))
-            found = world.check()
-            if found:
-                return [f"after {name}: {one}" for one in found], seen
-    except AssertionError as error:
-        world.violations.append(str(error))
-    finally:
-        world.down()
-    return world.violations, seen
+STRIKES_FOR = {
+    "budget": "killed_again_and_again",
+    "lease": "supervisor_stopped",
+    "pause memory": "killed_while_paused",
+    "position check": "database_lost",
+    "stop rung": "stops_refused",
+    "breaker": "banned",
+}
 
 
-def told(sentence: str) -> None:
-    """Tell how it goes, for who runs it with -s."""
-    sys.stdout.write(sentence + "\n")
-    sys.stdout.flush()
+def courses() -> list[Course]:
+    """Every flight of the full count, those that ever failed first."""
+    kept = [
+        Course(seed, tuple(faults), speed) for seed, speed, faults in json.loads(KEPT.read_text())
+    ]
+    known = {course.seed for course in kept}
+    seeds = range(FIRST_SEED, FIRST_SEED + PROVED // A_SEED)
+    return kept + [course_of(seed) for seed in seeds if seed not in known]
 
 
-def keep(seed: int, faults: list[str]) -> None:
+def course_of(seed: int) -> Course:
+    """Draw the faults of a seed; long ones once a flight at most."""
+    dice, drawn = random.Random(seed), []
+    while len(drawn) < A_SEED:
+        fault = dice.choice(sorted(FAULTS))
+        if fault not in LONG_ONES or not LONG_ONES & set(drawn):
+            drawn.append(fault)
+    return Course(seed, tuple(drawn), 1.0 if seed % FAST_SEEDS else FAST_SPEED)
+
+
+def keep(course: Course) -> None:
     """Write a failing seed down, for every run to come."""
     kept = json.loads(KEPT.read_text())
-    if [seed, faults] not in kept:
-        KEPT.write_text(json.dumps([*kept, [seed, faults]], indent=1) + "\n")
+    entry = [course.seed, course.speed, list(course.faults)]
+    if entry not in kept:
+        KEPT.write_text(json.dumps([*kept, entry], indent=1) + "\n")
 
 
-@pytest.mark.prove
-@pytest.mark.timeout(1500)
-def test_every_kind_of_fault_once(root, tmp_path):
-    seed, names = 1, sorted(FAULTS)
-    random.Random(seed).shuffle(names)
-    violations, seen = fly(root, tmp_path / "flight", seed, names)
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.xdist_group("demo")
+@pytest.mark.parametrize("number", range(len(SAMPLE)))
+def test_fifteen_faults(root, tmp_path, number):
+    seed, faults = number + 1, list(SAMPLE[number])
+    random.Random(seed).shuffle(faults)
+    violations, seen = fly(root, tmp_path / "flight", Course(seed, tuple(faults)))
     assert violations == []
-    assert len(seen) == len(FAULTS)
+    assert len(seen) == len(faults)
 
 
 @pytest.mark.prove
-@pytest.mark.timeout(8 * 3600)
-def test_two_hundred_faults(root, tmp_path):
-    kept = root / "user_data" / "chaos.json"
-    done = json.loads(kept.read_text()) if kept.exists() else {}
-    flights = [(seed, faults) for seed, faults in json.loads(KEPT.read_text())]
-    for seed in range(100, 100 + PROVED // A_SEED):
-        dice = random.Random(seed)
-        flights.append((seed, [dice.choice(sorted(FAULTS)) for _ in range(A_SEED)]))
-    for number, (seed, faults) in enumerate(flights):
-        if str(seed) in done:
-            continue
-        violations, seen = fly(root, tmp_path / str(number), seed, faults)
-        if violations:
-            keep(seed, faults)
-        assert violations == [], f"seed {seed}: {faults}"
-        done[str(seed)] = [[one.fault, one.noticed_s, one.well_s] for one in seen]
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_text(json.dumps(done))
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("course", courses(), ids=lambda course: str(course.seed))
+def test_two_hundred_faults(root, tmp_path, course):
+    result = root / RESULTS / f"{course.seed}.json"
+    if result.exists() and json.loads(result.read_text())["faults"] == list(course.faults):
+        return  # flown before, and all held
+    if course.speed != 1:
+        try:
+            find_library()
+        except DependencyError as error:
+            pytest.skip(str(error))
+    violations, seen = fly(root, tmp_path / "flight", course)
+    if violations:
+        keep(course)
+    assert violations == [], f"seed {course.seed}: {course.faults}"
+    result.parent.mkdir(parents=True, exist_ok=True)
+    document = {"faults": list(course.faults), "speed": course.speed}
+    result.write_text(json.dumps(document | {"seen": [asdict(one) for one in seen]}))
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("guard", sorted(GUARDS))
+@pytest.mark.parametrize("guard", GUARDS)
 def test_without_a_guard_the_suite_fails(root, tmp_path, guard):
-    violations, _ = fly(root, tmp_path / "flight", 7, [GUARDS[guard]], guard)
+    violations, _ = fly(root, tmp_path / "flight", Course(7, (STRIKES_FOR[guard],), guard=guard))
     told(f"{guard}: {violations}")
     assert violations
