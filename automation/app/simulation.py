@@ -40,6 +40,7 @@ class SimulateRequest:
     admin_token_file: Path | None = None
     accounts: Path | None = None
     log: Path | None = None
+    tls_port: int = 0  # with accounts alone
 
 
 async def simulate(request: SimulateRequest, started: Callable[[Simulator], None]) -> None:
@@ -58,7 +59,7 @@ async def simulate(request: SimulateRequest, started: Callable[[Simulator], None
         market,
         at=request.at,
         port=request.port,
-        tls_port=None if trading is None else 0,
+        tls_port=None if trading is None else request.tls_port,
         scenario=scenario,
         admin_token=token,
         trading=trading,
@@ -119,6 +120,9 @@ def read_accounts(path: Path) -> tuple[AccountSpec, ...]:
 
 def _trading(request: SimulateRequest) -> Trading | None:
     if request.accounts is None:
+        if request.tls_port:
+            cure = "add --accounts, or leave --tls-port out"
+            raise ConfigError("without accounts nothing needs TLS", where="--tls-port", cure=cure)
         if request.log is not None:
             cure = "add --accounts, or leave --log out"
             raise ConfigError("without accounts nothing is logged", where="--log", cure=cure)

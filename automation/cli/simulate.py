@@ -42,6 +42,10 @@ def simulate(
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the exchange's event log here.")
     ] = None,
+    tls_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="TLS port on loopback, with accounts; 0: a free one."),
+    ] = 0,
 ) -> None:
     """Serve a market that Freqtrade, ccxt or a notebook takes for Binance USDT-M futures.
 
@@ -62,6 +66,7 @@ def simulate(
         admin_token_file=admin_token_file,
         accounts=accounts,
         log=log,
+        tls_port=tls_port,
     )
 
     asyncio.run(run(request, lambda simulator: _say(simulator, write_config)))

@@ -2,7 +2,7 @@
 
 With a replayed market, `at` is the instant that becomes now when the simulator starts; it shifts
 the market by whole hours. A simulator that is started again must not jump back while bots hold
-trades, so the shift is remembered; `forget` begins anew (a fleet that was taken down in order).
+trades, so the shift is remembered, and so is the port that live bots speak to; `forget` begins anew (a fleet that was taken down in order).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,14 @@ from typing import Any
 
 from automation.core.clock import Clock
 from automation.core.config import SimulatorSettings
-from automation.core.errors import TransientError
+from automation.core.errors import DependencyError, TransientError
 from automation.core.model import SIMULATOR
 from automation.core.seams import Launch
 from automation.core.secrets import resolve
 from automation.fleet import fastforward
 from automation.fleet.home import Home, make_private, read_json, write_json
+from automation.fleet.ports import find_free, is_free, owner_of
+from automation.fleet.process import living
 from automation.fleet.site import Site, environment
 
 
@@ -38,6 +40,7 @@ def render_simulator(site: Site, port: int, clock: Clock) -> Launch:
         _write_accounts(site, folder / "accounts.json")
         log = folder / f"events-{clock.now():%Y%m%dT%H%M%S%f}.jsonl"
         argv += ["--accounts", str(folder / "accounts.json"), "--log", str(log)]
+        argv += ["--tls-port", str(_tls_port(site, port))]
     mark = str(client_config(site.home))
     argv += ["--write-config", mark]
     return Launch(
@@ -69,8 +72,29 @@ def read_exchange_section(home: Home) -> dict[str, Any]:
 
 def forget(home: Home) -> None:
     """Let the next simulator begin its market anew."""
-    (home.unit(SIMULATOR) / "market.json").unlink(missing_ok=True)
+    for name in ("market.json", "tls.json"):
+        (home.unit(SIMULATOR) / name).unlink(missing_ok=True)
     fastforward.forget(home)
+
+
+def _tls_port(site: Site, port: int) -> int:
+    """Tell the port that live bots speak to; a simulator that is started again keeps it.
+
+    DependencyError when it is taken while bots live that have it rendered.
+    """
+    path = site.home.unit(SIMULATOR) / "tls.json"
+    kept = read_json(path).get("port")
+    if isinstance(kept, int) and kept not in (port, *site.ports):
+        if is_free(kept):
+            return kept
+        if any(living(site.home.unit(bot.name)) for bot in site.fleet.bots):
+            raise DependencyError(
+                f"port {kept}, where its bots reach it, is taken by {owner_of(kept)}",
+                cure="end that, or take the fleet down and up again",
+            )
+    made = find_free(frozenset({port, *site.ports}))
+    write_json(path, {"port": made})
+    return made
 
 
 def _write_accounts(site: Site, path: Path) -> None:
