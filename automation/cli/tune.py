@@ -20,6 +20,7 @@ program = typer.Typer(
     name="tune", help="Search for parameters, exact to the trade.", no_args_is_help=True
 )
 _LINE_S = 5.0
+_FEW_TRADES = 30
 
 StorageOption = Annotated[
     str | None,
@@ -253,19 +254,21 @@ def _progress() -> Iterator[Callable[["Progress"], None]]:
 
 
 def _lines() -> Callable[["Progress"], None]:
-    last = [0.0]
+    last_s, told = 0.0, -1
 
     def tell(progress: "Progress") -> None:
+        nonlocal last_s, told
         now = time.monotonic()
-        if now - last[0] >= _LINE_S or progress.answered == progress.target:
-            last[0] = now
+        is_due = now - last_s >= _LINE_S or progress.answered == progress.target
+        if is_due and progress.answered != told:
+            last_s, told = now, progress.answered
             err.print(_describe(progress), soft_wrap=True)
 
     return tell
 
 
 def _describe(p: "Progress") -> str:
-    best = " ".join(f"{loss:.5g}" for loss in p.best) or "-"
+    best = " ".join(f"{loss:.6g}" for loss in p.best) or "-"
     minutes, seconds = divmod(int(min(p.left_s, 1e7)), 60)
     left = "" if p.left_s == float("inf") else f", {minutes}:{seconds:02d} left"
     stopped = f" ({p.stopped} stopped)" if p.stopped else ""
@@ -281,10 +284,21 @@ def _print_report(report: "TuneReport", as_json: bool) -> None:
         return
     _print_summary(report.summary)
     _print_spent(report.spent)
-    out.print(str(report.page), soft_wrap=True, highlight=False)
-    out.print(
-        f"freqfleet tune promote {report.summary.study.name}", soft_wrap=True, highlight=False
-    )
+    out.print(f"The same as a page: {report.page}", soft_wrap=True, highlight=False)
+    _print_next(report.summary)
+
+
+def _print_next(summary: "Summary") -> None:
+    """Say what to do with the best trial, if anything."""
+    best = summary.best
+    if best is None or best.number == 0:
+        note("no trial is better than the strategy as it stands: there is nothing to promote")
+        return
+    count = int(best.figures["trades"])
+    if count < _FEW_TRADES:
+        note(f"too few trades to tell skill from luck: {count} in the best trial")
+    text = f"To verify it and put it in place: freqfleet tune promote {summary.study.name}"
+    out.print(text, soft_wrap=True, highlight=False)
 
 
 def _print_summary(summary: "Summary") -> None:
@@ -348,7 +362,9 @@ def _print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]])
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold")
+    if title:  # a line of its own: as wide as the table, a long name would be broken
+        out.print(f"[bold]{title}[/bold]", soft_wrap=True, highlight=False)
+    table = Table(box=SIMPLE_HEAD)
     for place, name in enumerate(head):
         table.add_column(name, justify="right" if place else "left", style="" if place else "dim")
     for row in rows:
