@@ -18,7 +18,8 @@ def test_it_is_the_pages(strategy, root):
         assert strategy.edge is None  # without results there is none
         return
     found = SENTENCE.search(page.read_text())
-    assert found is not None
+    assert found is not None, f"{page.name} has no results yet: make results"
+    assert strategy.edge is not None, f"write the edge that {page.name} tells into the class"
     won, trades, payoff, since = found.groups()
     assert strategy.edge.win_frac == pytest.approx(float(won) / 100, abs=5e-4)
     assert strategy.edge.payoff == pytest.approx(float(payoff), abs=5e-3)
