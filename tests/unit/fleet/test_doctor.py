@@ -1,5 +1,6 @@
 """`doctor` finds what would keep a fleet from flying, and `init` writes fleets that fly."""
 
+import re
 import socket
 from pathlib import Path
 
@@ -73,7 +74,7 @@ async def test_the_clock_is_compared_with_the_exchange(site_of):
         await runner.cleanup()
     (clock,) = [check for check in checks if check.name == "clock"]
     assert clock.grade is Grade.BAD
-    assert "+60" in clock.sentence
+    assert re.search(r"\+(59\.9|60)", clock.sentence)  # less the way of the answer
 
 
 def test_missing_data_is_named(site_of, tmp_path):
