@@ -3,8 +3,10 @@
 import os
 import sys
 
+from automation.app.jobs import run_contained
 from automation.cli import program
 from automation.core.errors import FreqfleetError
+from automation.core.leash import main as hold_job
 
 OURS = frozenset({"automation", "tradekit"})
 
@@ -12,6 +14,11 @@ OURS = frozenset({"automation", "tradekit"})
 def main() -> None:
     """Run the command line; the only place where errors end."""
     try:
+        if sys.argv[1:2] == ["--leash"]:
+            sys.exit(hold_job(sys.argv[2:]))
+        code = run_contained(sys.argv[1:])
+        if code is not None:
+            sys.exit(code)
         program()
     except FreqfleetError as error:
         for line in str(error).splitlines():

@@ -35,6 +35,7 @@ _MODELS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`exchange.accounts.NAME`", config.Account),
     ("`bots[]` and `defaults`", config.Bot),
     ("`docker`", config.Docker),
+    ("`docker.jobs`", config.Jobs),
     ("`bots[].resources`", config.Resources),
     ("`bots[].telegram`", config.Telegram),
     ("`schedule[]`", config.ScheduledCommand),

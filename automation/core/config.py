@@ -215,6 +215,17 @@ class Guards(Strict):
         return self
 
 
+class Jobs(Strict):
+    """What one job in a container may use: a backtest, a gate, a tuning."""
+
+    memory_mb: int = Field(4096, ge=512, description="Memory limit, in MB.")
+    cpus: float = Field(2.0, gt=0, description="CPU limit, in cores.")
+    pids: int = Field(512, ge=64, description="Most processes and threads.")
+    timeout_h: float = Field(
+        12.0, gt=0, le=168, description="After how long a job is ended, in hours."
+    )
+
+
 class Docker(Strict):
     """How bots run in containers, where their `runner` is `docker`."""
 
@@ -240,6 +251,9 @@ class Docker(Strict):
     python: str = Field("python", description="Interpreter inside the image.")
     mounts: tuple[Path, ...] = Field(
         (), description="Further folders or files of this machine that bots may read, in place."
+    )
+    jobs: Jobs = Field(
+        Jobs(), description="What a backtest, gate or tuning in a container may use."
     )
 
 

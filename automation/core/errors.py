@@ -52,10 +52,12 @@ class DependencyError(FreqfleetError):
 class TransientError(DependencyError):
     """Worth another try, not before `retry_after_s` seconds."""
 
-    def __init__(self, message: str, *, retry_after_s: float = 1.0, where: str = "") -> None:
+    def __init__(
+        self, message: str, *, retry_after_s: float = 1.0, where: str = "", cure: str = ""
+    ) -> None:
         """`retry_after_s` is what the other side asked for, or a guess."""
         self.retry_after_s = retry_after_s
-        super().__init__(message, where=where)
+        super().__init__(message, where=where, cure=cure)
 
 
 class PermanentError(DependencyError):

@@ -141,7 +141,10 @@ async def close_session(session: aiohttp.ClientSession) -> None:
 
 def _understand(path: str, status: int, content: bytes) -> Any:
     if status in (401, 403):
-        raise LoginRefused(f"{path} refuses the login")
+        raise LoginRefused(
+            f"its API refuses the password in the state folder ({path})",
+            cure="freqfleet bot restart gives both the same one",
+        )
     if status >= 500:
         raise TransientError(f"{path} answered {status}: {_short(content)}")
     if status != 200:

@@ -283,6 +283,6 @@ def _docker(site: Site) -> Iterator[Check]:
             said = f"there is no image {image}; run docker pull {image}, or build it"
             yield Check("docker", Grade.BAD, said)
     except DependencyError as error:
-        yield Check("docker", Grade.BAD, f"{error}; start it, or set docker.engine")
+        yield Check("docker", Grade.BAD, str(error))
     finally:
         engine.close()

@@ -289,10 +289,9 @@ class Supervisor:
 
     def _note_fleet(self) -> None:
         bots = [{"name": b.name, "strategy": b.strategy, "mode": b.mode} for b in self.fleet.bots]
-        write_json(
-            self.home.path / "fleet.json",
-            {"fleet": self.fleet.fleet, "bots": bots, "engine": self.fleet.docker.engine},
-        )
+        docker = self.fleet.docker.model_dump(mode="json")
+        noted = {"fleet": self.fleet.fleet, "bots": bots, "engine": self.fleet.docker.engine}
+        write_json(self.home.path / "fleet.json", noted | {"docker": docker})
 
     def _fly_as(self, fleet: Fleet, actor: str) -> None:
         """Go by another fleet file from now on."""

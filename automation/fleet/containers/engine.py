@@ -169,9 +169,16 @@ def _sentences(what: str) -> Iterator[None]:
     except APIError as error:
         said = error.explanation or str(error)
         raise DependencyError(f"Docker refuses ({said})", where=what) from None
+    except PermissionError:
+        cure = "add the user to the group that owns its socket (docker), and log in anew"
+        raise DependencyError(
+            "this user may not use the Docker Engine", where="docker", cure=cure
+        ) from None
     except (OSError, DockerException) as error:  # those of requests are OSErrors
         raise TransientError(
-            f"the Docker Engine does not answer ({_short(error)})", where="docker"
+            f"the Docker Engine does not answer ({_short(error)})",
+            where="docker",
+            cure="start it, or give its address in DOCKER_HOST or the fleet file's docker.engine",
         ) from None
 
 

@@ -27,7 +27,9 @@ _FREE = frozenset({
 })  # fmt: skip
 _IDLE = frozenset({"Volumes"})
 """Sent by the SDK beside the mounts and not forwarded: alone it would make further volumes."""
-_FREE_HOST = frozenset({"Memory", "MemorySwap", "NanoCpus", "PidsLimit", "Init", "Tmpfs"})
+_FREE_HOST = frozenset({
+    "Memory", "MemorySwap", "NanoCpus", "PidsLimit", "Init", "Tmpfs", "AutoRemove",
+})  # fmt: skip
 _FIXED_HOST: Mapping[str, Any] = {
     "ReadonlyRootfs": True,
     "CapDrop": ["ALL"],

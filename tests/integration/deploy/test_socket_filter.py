@@ -1,6 +1,7 @@
 """The filter before the Docker socket, with a real engine: what the runner asks passes, no more."""
 
 import copy
+import io
 import json
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 from automation.core.errors import DependencyError
 from automation.core.seams import Container, Launch, Mount, Patience
 from automation.fleet.containers.engine import Engine
+from automation.fleet.containers.jobs import Job, run
 from automation.fleet.containers.runner import DockerRunner
 from automation.fleet.containers.spec import arguments
 from tests.contract.docker_engine import BORROWED, IMAGE, borrowed
@@ -100,6 +102,14 @@ async def test_the_runner_does_all_of_its_work_through_the_filter(filtered, laun
     assert not ended.is_alive
     await runner.close()
     assert (await DockerRunner(Engine(filtered)).adopt(launch)).identity is None
+
+
+def test_a_job_runs_to_its_end_through_the_filter(engine, folder):
+    """Its image has no freqfleet, which is told: every request of a job has passed by then."""
+    mounts = tuple(mount.source for mount in borrowed())
+    job = Job(("show",), IMAGE, Path("/"), mounts, python="/nowhere/python", user=USER, cpus=1.0)
+    with pytest.raises(DependencyError, match="freqfleet does not start in it"):
+        run(engine, job, folder / "bots" / "jobs", io.BytesIO(), io.BytesIO())
 
 
 def test_a_death_is_told_through_the_filter(engine, launch, filtered):
