@@ -1,4 +1,4 @@
-"""Is long whenever it may, for two minutes at a time; files beside its database make it hang or hold on."""
+"""Is long whenever it may, for two minutes at a time; files beside its database tell it otherwise."""
 
 import ctypes
 import time
@@ -19,6 +19,9 @@ class Eager(IStrategy):
             ctypes.PyDLL(None).sleep(int(hang_s))  # keeps the interpreter's lock: nothing answers
         if hang_s := self._told("hang-loop"):
             time.sleep(hang_s)
+
+    def custom_exit(self, pair, **_):
+        return "told to" if (self._folder() / "exit-now").exists() else None
 
     def confirm_trade_exit(self, pair, **_):
         return not (self._folder() / "hold-on").exists()

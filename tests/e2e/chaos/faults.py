@@ -208,11 +208,13 @@ def order_unacknowledged(world: World, dice: random.Random) -> None:
     name = one_of(dice)
     match = {"method": "POST", "path": f"/fapi/{ORDER}", "account": name}
     armed = world.exchange.arm(kind="answer_lost", match=match, times=1, lasts=140)
-    with suppress(OSError):  # an exit, if a trade is open; else the next entry
-        world.ask(name, "forceexit", "POST", {"tradeid": "all"})
+    exit_now = world.home / "bots" / name / "exit-now"
+    exit_now.touch()  # an exit, if a trade is open; else the next entry
     world.until(lambda: world.exchange.hits(armed), f"{name} sends no order", 140)
     world.harm()
     world.until(lambda: reconciling.differs(world, name), f"{name} knows of what was lost", 60)
+    reconciling.reconcile(world)
+    exit_now.unlink()
 
 
 def stops_refused(world: World, dice: random.Random) -> None:
@@ -341,7 +343,7 @@ FAULTS: dict[str, Fault] = {
 SILENT = frozenset(
     {
         "stop_unacknowledged", "network_cut", "clock_skewed", "database_locked", "disk_full",
-        "disk_full_for_all", "exchange_out",
+        "disk_full_for_all", "exchange_out", "order_unacknowledged",
     }
 )  # fmt: skip
 """What a fleet may get over by itself before anything has to be noticed."""

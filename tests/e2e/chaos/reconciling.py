@@ -14,12 +14,18 @@ TOLD_WITHIN_S = 60.0
 
 
 def reconcile(world: World) -> None:
-    """Mend every account that differs from its bot; the supervisor must have told of it."""
+    """Mend every account that differs from its bot, unless the bot itself finds out.
+
+    The supervisor must have told of it.
+    """
     for name in BOTS:
-        if differs(world, name):
-            if not _is_told_soon(world, name):
+        deadline = time.monotonic() + TOLD_WITHIN_S
+        while (is_different := bool(differs(world, name))) and not is_told(world, name):
+            if time.monotonic() > deadline:
                 sentence = f"{name} does not know its position and nobody was told"
                 world.violations.append(sentence)
+                break
+        if is_different:
             mend(world, name)
 
 
@@ -65,9 +71,3 @@ def is_told(world: World, name: str) -> bool:
     bot = world.bot(name)
     is_held = bot is not None and any("before the restart" in hold for hold in bot.holds)
     return is_held or [event.kind for event in said[-1:]] == ["bot.positions_differ"]
-
-
-def _is_told_soon(world: World, name: str) -> bool:
-    with suppress(AssertionError):
-        return world.until(lambda: is_told(world, name), "nobody was told", TOLD_WITHIN_S)
-    return False
