@@ -146,23 +146,26 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines.")] = 40,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
 ) -> None:
-    """Show the end of a bot's log.
+    """Show the end of a bot's log; secrets in it become ***.
 
     Example: [bold]freqfleet bot logs trend -f[/bold]
     """
+    from automation.core.masking import mask
     from automation.core.paths import home
     from automation.fleet.commands import bot_log
 
     path = bot_log(home(), name)
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     for line in text.splitlines()[-lines:]:
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        out.print(mask(line), highlight=False, markup=False, soft_wrap=True)
     if follow:
         _follow(path, len(text.encode()))
 
 
 def _follow(path: Path, position: int) -> None:
-    """Print what is added; begin anew when the file was rotated."""
+    """Print the lines that are added; begin anew when the file was rotated."""
+    from automation.core.masking import mask
+
     while True:
         size = path.stat().st_size if path.exists() else 0
         if size < position:
@@ -171,9 +174,10 @@ def _follow(path: Path, position: int) -> None:
             with path.open("rb") as file:
                 file.seek(position)
                 added = file.read()
+            added = added[: added.rfind(b"\n") + 1]  # half a line may end in half a secret
             position += len(added)
             out.print(
-                added.decode("utf-8", "replace"),
+                mask(added.decode("utf-8", "replace")),
                 end="",
                 highlight=False,
                 markup=False,

@@ -230,7 +230,7 @@ class Docker(Strict):
     """How bots run in containers, where their `runner` is `docker`."""
 
     image: str = Field(
-        "freqfleet-bot:latest", min_length=1, description="Image with Freqtrade, tag included."
+        "freqfleet/bot:local", min_length=1, description="Image with Freqtrade, tag included."
     )
     engine: str | None = Field(
         None, description="Address of the Docker Engine; without it that of DOCKER_HOST."

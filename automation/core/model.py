@@ -19,6 +19,10 @@ SIMULATOR = "_simulator"
 """Name of the simulator's unit; no bot can be called so."""
 
 
+KILLED_FOR_MEMORY = "it was killed, for it used more memory than its limit"
+"""The last words of a unit that the kernel ended for its memory."""
+
+
 class BotState(StrEnum):
     """Where a bot is in its life."""
 

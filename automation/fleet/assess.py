@@ -6,6 +6,7 @@ do about it. Called by the supervisor each tick.
 """
 
 from automation.core.model import (
+    KILLED_FOR_MEMORY,
     ActionKind,
     BotState,
     Finding,
@@ -91,6 +92,8 @@ def _down(unit: UnitSnapshot, now_s: float, waits_for: str) -> Verdict:
 def describe_end(unit: UnitSnapshot) -> str:
     """Say how a process ended: by which signal or code, and its last words."""
     code, words = unit.process.exit_code, unit.process.last_words
+    if words == KILLED_FOR_MEMORY:
+        return words
     if code is None:
         how = "it ended while no supervisor watched" if not unit.process.is_adopted else "it ended"
     elif code < 0:

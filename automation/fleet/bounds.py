@@ -13,10 +13,9 @@ from contextlib import suppress
 from hashlib import sha256
 
 from automation.core.errors import Refusal
+from automation.core.model import KILLED_FOR_MEMORY
 from automation.core.seams import Launch
 from automation.fleet import cgroup
-
-KILLED_FOR_MEMORY = "it was killed, for it used more memory than its limit"
 
 
 class Bounds:

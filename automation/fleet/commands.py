@@ -18,6 +18,7 @@ from typing import Any
 
 from automation.core.config import Fleet
 from automation.core.errors import ConfigError, DependencyError, PermanentError
+from automation.core.masking import register_secret
 from automation.core.model import SIMULATOR, BotState, BotStatus, FleetStatus, Health
 from automation.core.seams import Launch
 from automation.fleet import kinds, market
@@ -139,10 +140,16 @@ def bot_login(home: Path, bot: str) -> BotLogin:
 
 
 def bot_log(home: Path, bot: str) -> Path:
-    """Tell a bot's log; its console when Freqtrade did not get as far as logging."""
+    """Tell a bot's log; its console when Freqtrade did not get as far as logging.
+
+    The credentials of its API are secrets to this process from then on, so that a mask finds them.
+    """
     folder = Home(home)
     if bot not in folder.known_bots():
         raise _unknown(folder, bot)
+    access = read_access(folder.unit(bot))
+    for secret in (access.password, access.jwt_secret_key, access.ws_token) if access else ():
+        register_secret(secret)
     log = log_path(folder, bot)
     return log if log.exists() else log.with_name("console.log")
 

@@ -272,7 +272,7 @@ def _docker(site: Site) -> Iterator[Check]:
     """Look for the engine and the image of contained bots; nothing where there are none."""
     if all(bot.runner != "docker" for bot in site.fleet.bots):
         return
-    from automation.fleet.containers.engine import Engine  # noqa: PLC0415  only where needed
+    from automation.fleet.containers.engine import MISSING, Engine  # noqa: PLC0415  only where needed
 
     engine, image = Engine(site.fleet.docker.engine), site.fleet.docker.image
     try:
@@ -280,7 +280,7 @@ def _docker(site: Site) -> Iterator[Check]:
         if engine.has_image(image):
             yield Check("docker", Grade.GOOD, f"engine {version} has the image {image}")
         else:
-            said = f"there is no image {image}; run docker pull {image}, or build it"
+            said = f"there is no image {image}; {MISSING.format(image=image)}"
             yield Check("docker", Grade.BAD, said)
     except DependencyError as error:
         yield Check("docker", Grade.BAD, str(error))

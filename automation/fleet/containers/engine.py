@@ -16,6 +16,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from automation.core.errors import DependencyError, TransientError
 
+MISSING = "run docker pull {image}, or make images and name freqfleet/bot:local in docker.image"
 TIMEOUT_S = 20
 CONFLICT = 409
 ALONE = {"com.docker.network.bridge.enable_icc": "false"}
@@ -39,7 +40,7 @@ class Engine:
             try:
                 made = self._docker().containers.create(image, command, **options)
             except ImageNotFound:
-                cure = f"build it with make images, or run docker pull {image}"
+                cure = MISSING.format(image=image)
                 raise DependencyError("there is no such image", where=image, cure=cure) from None
             return str(made.id)
 

@@ -19,9 +19,8 @@ from typing import Any
 import structlog
 
 from automation.core.errors import DependencyError, TransientError
-from automation.core.model import Identity, ProcessFacts
+from automation.core.model import KILLED_FOR_MEMORY, Identity, ProcessFacts
 from automation.core.seams import Launch, Patience, Poster
-from automation.fleet.bounds import KILLED_FOR_MEMORY
 from automation.fleet.containers.engine import Engine
 from automation.fleet.containers.spec import MARK, arguments, container_of, name_of
 from automation.fleet.home import make_private, write_json

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from automation.core.errors import Refusal
+from automation.core.model import KILLED_FOR_MEMORY
 from automation.core.seams import Launch, Patience, ProcessLimits
 from automation.fleet import cgroup
-from automation.fleet.bounds import KILLED_FOR_MEMORY
 from automation.fleet.identity import is_alive
 from automation.fleet.process import ProcessRunner, digest_of
 

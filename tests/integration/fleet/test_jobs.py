@@ -193,7 +193,7 @@ def test_an_image_without_freqfleet_is_told(finish, job_of):
 
 
 def test_an_image_that_is_missing_and_an_engine_that_is_away_are_told(job_of, finish, tmp_path):
-    with pytest.raises(DependencyError, match="no such image; build it with make images"):
+    with pytest.raises(DependencyError, match="no such image; run docker pull"):
         finish(replace(job_of("show"), image="freqfleet/none:1"))
     away = Engine(f"unix://{tmp_path / 'nobody.sock'}")
     with pytest.raises(TransientError, match="does not answer"):

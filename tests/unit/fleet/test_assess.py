@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from automation.core.model import (
+    KILLED_FOR_MEMORY,
     SIMULATOR,
     ActionKind,
     ApiFacts,
@@ -139,6 +140,7 @@ def test_the_simulator_is_healthy_when_it_answers():
     ("facts", "told"),
     [
         (ProcessFacts(exit_code=-9), "it was killed by signal 9"),
+        (ProcessFacts(exit_code=-9, last_words=KILLED_FOR_MEMORY), KILLED_FOR_MEMORY),
         (ProcessFacts(exit_code=0), "it ended with exit code 0"),
         (ProcessFacts(exit_code=1, last_words="x"), "it ended with exit code 1: x"),
         (ProcessFacts(is_adopted=True), "it ended"),
