@@ -89,6 +89,9 @@ def _python(site: Site) -> Iterator[Check]:
     yield Check("python", grade, f"Python {version}; 3.11 or newer is needed")
     if site.python != sys.executable:
         return  # Freqtrade runs elsewhere
+    if all(bot.runner == "docker" for bot in site.fleet.bots):
+        yield Check("freqtrade", Grade.GOOD, "Freqtrade is in the bots' image, for jobs too")
+        return
     try:
         freqtrade = importlib.metadata.version("freqtrade")
     except importlib.metadata.PackageNotFoundError:

@@ -1,7 +1,10 @@
 """`doctor` finds what would keep a fleet from flying, and `init` writes fleets that fly."""
 
+import importlib.metadata
 import re
 import socket
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,3 +131,17 @@ def test_the_demo_fleet_fits_the_pack(root):
     assert len(fleet.bots) == 3
     assert isinstance(yaml.safe_load((root / "configs" / "fleet.yaml").read_text()), dict)
     assert isinstance(fleet, Fleet)
+
+
+def test_a_fleet_of_containers_needs_no_freqtrade_beside_it(site_of, monkeypatch):
+    def lacks(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", lacks)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    contained = {"name": "a", "strategy": "FakeStrategy", "runner": "docker"}
+    site = replace(site_of(bots=[contained]), python=sys.executable)
+    found = grades(doctor(site, NOWHERE))
+    assert (found["freqtrade"], found["docker"]) == (Grade.GOOD, Grade.BAD)
+    plain = replace(site_of(), python=sys.executable)
+    assert grades(doctor(plain, NOWHERE))["freqtrade"] is Grade.BAD
