@@ -36,7 +36,10 @@ def ensure_access(
     """Read the access of a unit, or make it; DependencyError when it cannot be written."""
     access = read_access(folder)
     if access is None:
-        access = ApiAccess(
+        # Broken, not missing: a bot that runs still listens as it was rendered.
+        is_broken = (folder / "api.json").exists()
+        access = rendered_access(folder) if is_broken else None
+        access = access or ApiAccess(
             wanted_port or find_free(avoid),
             password=secrets.token_urlsafe(18),
             jwt_secret_key=secrets.token_hex(32),
@@ -58,6 +61,21 @@ def read_access(folder: Path) -> ApiAccess | None:
         return None
     is_whole = isinstance(access.port, int) and access.password and access.jwt_secret_key
     return access if is_whole else None
+
+
+def rendered_access(folder: Path) -> ApiAccess | None:
+    """Tell the access that a bot was last started with; None when that is not known."""
+    api = read_json(folder / "config.json").get("api_server", {})
+    try:
+        return ApiAccess(
+            int(api["listen_port"]),
+            str(api["username"]),
+            str(api["password"]),
+            str(api["jwt_secret_key"]),
+            str(api["ws_token"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def move(folder: Path, access: ApiAccess, port: int) -> ApiAccess:

@@ -12,7 +12,13 @@ from automation.core.errors import ConfigError, DependencyError
 from automation.core.model import SIMULATOR, Wish
 from automation.core.seams import Launch
 from automation.fleet.containers.leftovers import left_in
-from automation.fleet.credentials import ApiAccess, ensure_access, move, read_access
+from automation.fleet.credentials import (
+    ApiAccess,
+    ensure_access,
+    move,
+    read_access,
+    rendered_access,
+)
 from automation.fleet.home import Home, read_json
 from automation.fleet.ladder.logwatch import LogWatch
 from automation.fleet.ladder.senses import Senses
@@ -71,17 +77,7 @@ def site_with_ports(site: Site, units: dict[str, Unit]) -> Site:
 
 def access_in_use(home: Home, unit: Unit) -> ApiAccess:
     """Tell how an adopted bot's API is reached: as it was rendered when it started."""
-    api = read_json(home.unit(unit.name) / "config.json").get("api_server", {})
-    try:
-        return ApiAccess(
-            int(api["listen_port"]),
-            str(api["username"]),
-            str(api["password"]),
-            str(api["jwt_secret_key"]),
-            str(api["ws_token"]),
-        )
-    except (KeyError, TypeError, ValueError):
-        return unit.access
+    return rendered_access(home.unit(unit.name)) or unit.access
 
 
 def wanted_access(site: Site, unit: Unit) -> ApiAccess:

@@ -8,7 +8,7 @@ import pytest
 
 from automation.core.errors import ConfigError, TransientError
 from automation.core.model import Wish
-from automation.fleet.credentials import ApiAccess, ensure_access
+from automation.fleet.credentials import ApiAccess, ensure_access, read_access
 from automation.fleet.render import database, launch_of, overlay, render_bot
 
 ACCESS = ApiAccess(18080, "freqfleet", "pass-word", "jwt-key", "ws-token")
@@ -159,3 +159,16 @@ def test_credentials_survive(tmp_path):
     assert other.password != first.password
     moved = ensure_access(tmp_path / "a", wanted_port=23456)
     assert (moved.port, moved.password) == (23456, first.password)
+
+
+def test_broken_credentials_are_those_that_the_bot_was_rendered_with(site_of):
+    site = site_of(exchange={"venue": "binance"})
+    bot, folder = site.fleet.bots[0], site.home.unit(site.fleet.bots[0].name)
+    first = ensure_access(folder)
+    render_bot(site, bot, first, Wish.RUN)
+    path = folder / "api.json"
+    path.write_bytes(path.read_bytes()[:7])
+    assert ensure_access(folder) == first
+    assert read_access(folder) == first
+    path.unlink()  # as for a fresh start: what held on to the old ones is left behind
+    assert ensure_access(folder).password != first.password
