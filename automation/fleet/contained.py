@@ -21,6 +21,9 @@ OF_ANOTHER = "container:"
 NETWORK = "freqfleet"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  inside the container's own network
 UNPRIVILEGED = "1000:1000"  # the user of Freqtrade's image
+USER_BASE = "/home/ftuser/.local"
+"""Where Freqtrade's image keeps its packages, whoever runs."""
+
 MEMORY_MB = 2048  # what Freqtrade asks for
 PIDS = 256
 _PING = (
@@ -55,7 +58,7 @@ def contained_environment(site: Site) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "10000",  # else Freqtrade wraps what it says
         "HOME": "/tmp",  # noqa: S108  the container's own
-        "PYTHONUSERBASE": "/home/ftuser/.local",  # where Freqtrade's image keeps it, whoever runs
+        "PYTHONUSERBASE": USER_BASE,
     }
 
 

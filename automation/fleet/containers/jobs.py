@@ -22,7 +22,7 @@ from typing import BinaryIO
 from automation.core.errors import DependencyError, TransientError
 from automation.core.leash import ERR, EXIT, GRACE_S, LOCK, OUT, TOLD, TOLD_VARIABLE
 from automation.core.seams import Container, Launch, Mount
-from automation.fleet.contained import user_of_ours
+from automation.fleet.contained import USER_BASE, user_of_ours
 from automation.fleet.containers.engine import Engine
 from automation.fleet.containers.spec import arguments
 from automation.fleet.home import make_private
@@ -129,6 +129,7 @@ def _launch(job: Job, folder: Path) -> Launch:
         "HOME": "/tmp",  # noqa: S108  the container's own
         "TMPDIR": str(folder / "tmp"),  # not the container's memory
         "NUMBA_CACHE_DIR": str(folder / "tmp" / "numba"),
+        "PYTHONUSERBASE": USER_BASE,
         "PYTHONDONTWRITEBYTECODE": "1",
         TOLD_VARIABLE: str(folder / TOLD),
         **job.environment,

@@ -158,6 +158,7 @@ def test_it_is_not_root_unless_it_is_told_to(job_of, tmp_path):
     assert asked["user"] != "0:0"
     assert (asked["network_mode"], asked["read_only"], asked["cap_drop"]) == ("none", True, ["ALL"])
     assert asked["mem_limit"] == asked["memswap_limit"] == 4096 * 2**20
+    assert asked["environment"]["PYTHONUSERBASE"] == "/home/ftuser/.local"  # or no Freqtrade
     assert (asked["pids_limit"], asked["nano_cpus"]) == (512, 1_000_000_000)
 
 
