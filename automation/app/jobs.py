@@ -30,8 +30,8 @@ CHOICE = "FREQFLEET_JOBS"
 _CHOICES = frozenset({"", "here", "docker"})
 _WRITTEN_FOLDERS = frozenset({"--results", "--cache", "--report"})
 _WRITTEN_FILES = frozenset({"--output", "-o", "--summary"})
-_NOT_JUDGED = frozenset({"user_data", ".git", ".venv"})
-"""What of the folder that a gate judges no job sees: state, secrets, history."""
+_NOT_JUDGED = frozenset({"user_data", "deploy", ".git", ".venv"})
+"""What of the folder that a gate judges no job sees: state, secrets, history, fleet files."""
 
 _SQLITE = "sqlite:///"
 

@@ -11,9 +11,12 @@ import yaml
 from docker.models.containers import _create_container_args
 from docker.types import ContainerConfig
 
+from automation.app import jobs
 from automation.app.fleets import read_fleet
+from automation.core.config import Docker
 from automation.core.errors import Refusal
 from automation.fleet.contained import listen_address
+from automation.fleet.containers.jobs import _launch as launch_job
 from automation.fleet.containers.rules import Rules, rebuild
 from automation.fleet.containers.spec import arguments
 from automation.fleet.home import Home
@@ -120,6 +123,25 @@ def test_the_bots_of_a_profile_pass_its_filter(composed, profile):
         made = rebuild(rules, document)
         assert not isinstance(made, Refusal), (bot.name, made)
         assert json.loads(made)["HostConfig"]["NetworkMode"] == "container:freqfleet-pod"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("words", [("backtest", "S"), ("tune", "run", "S"), ("gate", "run", "f")])
+def test_the_jobs_of_a_profile_pass_its_filter(composed, profile, words, monkeypatch):
+    home = REPOSITORY / "user_data" / "freqfleet"
+    monkeypatch.setenv("FREQFLEET_HOME", str(home))
+    monkeypatch.chdir(REPOSITORY / "strategies")  # what a gate judges; the sidecar sees no more
+    monkeypatch.setattr(jobs, "_make", lambda _: None)
+    rules = rules_of(composed[profile]["filter"])
+    (image,) = rules.images
+    job = jobs.job_of(words, Docker(image=image, user="1000:1000"))
+    asked = arguments(launch_job(job, home / "jobs" / "job-x")) | {"auto_remove": True}
+    made = rebuild(rules, json.dumps(ContainerConfig("1.41", **_as_sent(asked))).encode())
+    assert not isinstance(made, Refusal), made
+    sent = json.loads(made)["HostConfig"]
+    assert (sent["NetworkMode"], sent["AutoRemove"]) == ("none", True)
+    writable = [bind.split(":")[0] for bind in sent["Binds"] if bind.endswith(":rw")]
+    assert len(writable) == 2  # its results and its scratch folder
 
 
 def _as_sent(asked):

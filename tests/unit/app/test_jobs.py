@@ -86,11 +86,11 @@ def test_each_command_writes_to_its_own_folder(home, tmp_path):
 
 
 def test_a_gate_sees_the_folder_it_judges_but_neither_state_nor_history(home, tmp_path):
-    for name in ("strategies", "user_data", ".git"):
+    for name in ("strategies", "user_data", "deploy", ".git"):
         (tmp_path / name).mkdir()
     seen = {path.name for path in job_of(("gate", "run"), Docker()).readable}
     assert "strategies" in seen
-    assert not {"user_data", ".git"} & seen
+    assert not {"user_data", "deploy", ".git"} & seen
 
 
 def test_a_database_on_a_server_cannot_be_reached(home):
