@@ -257,7 +257,11 @@ def _limits(site: Site) -> Iterator[Check]:
     """Tell which limits of plain processes a supervisor that is started as we were could enforce."""
     division = find_division()
     offered = NOTHING if isinstance(division, Refusal) else division
-    why = division.reason if isinstance(division, Refusal) else "the kernel offers no controller"
+    why = (
+        division.reason
+        if isinstance(division, Refusal)
+        else "the kernel has no such controller in cgroup v2"
+    )
     held = 0
     for bot in site.fleet.bots:
         if bot.runner != "process" or not missing(NOTHING, limits_of(bot)):
@@ -265,7 +269,7 @@ def _limits(site: Site) -> Iterator[Check]:
         named = name_limits(missing(offered, limits_of(bot)))
         held += not named
         if named:
-            sentence = f"{bot.name}: {named} not enforced on a plain process, for {why}"
+            sentence = f"{bot.name}: {named} not enforced by a supervisor started from here: {why}"
             yield Check("limits", Grade.WARNING, sentence)
     if held:
         yield Check("limits", Grade.GOOD, f"the kernel enforces the limits of {held} bots")

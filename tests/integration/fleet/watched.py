@@ -20,6 +20,7 @@ from automation.fleet.probe import BotProbe
 from automation.fleet.site import Site
 from automation.fleet.timing import Timing
 from automation.fleet.unit import Unit
+from automation.fleet.witness import Witness
 from automation.testing import FakeBotApi, FakeRunner, fake_trade
 
 TOKEN = "message-token"
@@ -103,7 +104,9 @@ async def watch_bot(journal, folder, fleet, *, poll_s=3600.0, token=TOKEN, excha
         units = {bot.name: unit}
         observer = Observer(units, hands, hands.runner, clock, nothing, lambda _: Wish.RUN)
         seen = ExchangeWatch(chronicle, session, clock, lambda: exchange, timing.gauge_s, 2.0)
-        async with Lookout(units, chronicle, clock, home, timing, seen) as observer.lookout:
+        witness = Witness(units, lambda: fleet, seen)
+        lookout = Lookout(units, chronicle, clock, home, timing, seen, witness)
+        async with lookout as observer.lookout:
             observer.watch(unit)
             try:
                 yield Watched(api, journal, observer, unit)
