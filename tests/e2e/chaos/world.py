@@ -198,14 +198,13 @@ class World:
     def connect(self, name: str) -> sqlite3.Connection:
         return sqlite3.connect(self.database(name), timeout=5, isolation_level=None)
 
-    def ask(self, bot: str, path: str, method: str = "GET", body: dict | None = None):
+    def ask(self, bot: str, path: str, method: str = "GET"):
         """Ask a bot's own API; OSError when it does not answer, or refuses."""
         login = commands.bot_login(self.home, bot)
         basic = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
         request = urllib.request.Request(
-            f"{login.url}/api/v1/{path}", body and json.dumps(body).encode(), method=method,
-            headers={"Authorization": f"Basic {basic}", "Content-Type": "application/json"},
-        )  # fmt: skip
+            f"{login.url}/api/v1/{path}", method=method, headers={"Authorization": f"Basic {basic}"}
+        )
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.loads(answer.read())
 
