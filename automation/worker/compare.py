@@ -26,6 +26,7 @@ EXACT = (
     "stop",
 )
 TEXTS = ("enter_tag", "exit_reason")
+TOLD = ("liquidation",)  # equal where it is told: a result file has none
 MONEY = ("stake_amount", "funding_fees", "profit_abs")  # within `tolerance` of the stake
 RATIOS = ("profit_ratio",)
 TOLERANCE = 1e-8
@@ -67,6 +68,7 @@ def _by_trade(ours: EngineResult, theirs: EngineResult, tolerance: float) -> lis
     count = min(len(ours.trades), len(theirs.trades))
     mine, other = ours.trades[:count], theirs.trades[:count]
     unlike: dict[str, Any] = {name: mine[name] != other[name] for name in EXACT}
+    unlike |= {name: (mine[name] != other[name]) & ~np.isnan(other[name]) for name in TOLD}
     stake = np.maximum(np.abs(other["stake_amount"]), 1e-12)
     unlike |= {name: ~(np.abs(mine[name] - other[name]) <= tolerance * stake) for name in MONEY}
     unlike |= {name: ~(np.abs(mine[name] - other[name]) <= tolerance) for name in RATIOS}

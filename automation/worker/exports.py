@@ -20,8 +20,8 @@ _SAME = (
 def exported(figures: Mapping[str, Any], pairs: tuple[str, ...]) -> EngineResult:
     """Return the backtest that `figures` (one strategy of a result file) describes.
 
-    A result file has no fill times, so those are the opening times; extremes and liquidation
-    prices are 0. `pairs` gives the order of pairs.
+    A result file has no fill times, so those are the opening times; extremes are 0 and liquidation
+    prices NaN: not told. `pairs` gives the order of pairs.
     """
     tags = Tags()
     rows = sorted(figures["trades"], key=lambda trade: trade["close_timestamp"])
@@ -34,6 +34,7 @@ def exported(figures: Mapping[str, Any], pairs: tuple[str, ...]) -> EngineResult
         made["close_time"] = np.datetime64(row["close_timestamp"], "ms")
         made["enter_tag"] = tags.place(row["enter_tag"])
         made["exit_reason"] = tags.place(row["exit_reason"])
+        made["liquidation"] = np.nan
         made["initial_stop"], made["stop"] = row["initial_stop_loss_abs"], row["stop_loss_abs"]
     return EngineResult(
         pairs=pairs,

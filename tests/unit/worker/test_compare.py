@@ -77,3 +77,9 @@ def test_counters_balance_and_length_are_compared():
 
 def test_a_nan_is_a_difference():
     assert differences(changed("profit_abs", np.nan), result())
+
+
+def test_liquidation_prices_are_compared_where_they_are_told():
+    (found,) = differences(changed("liquidation", 7.0), result())
+    assert found.field == "liquidation"
+    assert differences(changed("liquidation", 7.0), changed("liquidation", np.nan)) == []
