@@ -55,9 +55,9 @@ def test_where_no_fleet_flies_every_command_says_so(freqfleet, words, sentence):
 
 
 def test_an_unknown_bot_is_told_with_those_that_are_known(freqfleet, known_bot):
-    done = freqfleet("bot", "show", "oen")
+    done = freqfleet("bot", "show", "three")
     assert done.returncode == 2
-    assert "there is no bot oen; known are: one" in done.stderr
+    assert "there is no bot three; known are: one" in done.stderr
 
 
 def test_an_engine_that_is_away_is_told_before_anything_begins(freqfleet, fleet_file, tmp_path):
