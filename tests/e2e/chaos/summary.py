@@ -32,7 +32,7 @@ def row(fault: str, seen: list[dict]) -> str:
     noticed = [one["noticed_s"] for one in seen if one["noticed_s"] is not None]
     silent = len(seen) - len(noticed)
     cells = [
-        fault, str(len(seen)), pair(noticed, "s") + (f", {silent} got over unseen" if silent else ""),
+        fault, str(len(seen)), ", ".join(filter(None, [pair(noticed, "s"), silent and f"{silent} got over unseen"])),
         pair([one["well_s"] for one in seen], "s"),
         f"{max(one['naked_s'] for one in seen):.0f} s",
         pair([one["lost_usdt"] for one in seen if one["lost_usdt"] is not None], "USDT"),
