@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 
 import aiohttp
 import orjson
-from yarl import URL
 
 from automation.core.config import Account, Fleet, Mode
 from automation.core.errors import ConfigError, DependencyError
@@ -98,7 +97,7 @@ class Witness:
         timeout = aiohttp.ClientTimeout(total=self.exchange.timeout_s)
         try:
             async with self.exchange.session.get(
-                URL(address, encoded=True), headers={"X-MBX-APIKEY": key}, timeout=timeout
+                address, headers={"X-MBX-APIKEY": key}, timeout=timeout
             ) as answer:
                 content = await read_whole(answer, LARGEST_ANSWER_BYTES)
         except TimeoutError:
