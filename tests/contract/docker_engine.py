@@ -12,7 +12,8 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,15 @@ def borrowed() -> tuple[Mount, ...]:
 
 
 @pytest.fixture(scope="session")
-def docker_address() -> str:
+def docker_address() -> Iterator[str]:
     """An engine that lives as long as the session."""
+    with own_engine() as address:
+        yield address
+
+
+@contextmanager
+def own_engine() -> Iterator[str]:
+    """Run an engine with the empty image; gives its address."""
     if shutil.which("dockerd") is None:
         pytest.skip("no dockerd is installed; install docker.io")
     if os.geteuid() != 0:
