@@ -106,6 +106,8 @@ def _wind(work: Work, group: Group, until_us: int) -> None:
 
 def _targets(policy: Policy, alert: Alert, now_us: int) -> tuple[str, ...]:
     targets = list(policy.targets(alert.labels, now_us))
-    for step in policy.steps()[: alert.level]:
-        targets += policy.step_targets(step, alert.labels, now_us)
+    for level, step in enumerate(policy.steps()):
+        named = policy.step_targets(step, alert.labels, now_us)
+        # An alert that fired again before its end was told is still with those it had reached.
+        targets += named if level < alert.level else [key for key in named if key in alert.targets]
     return tuple(dict.fromkeys(targets))

@@ -1,7 +1,7 @@
 """Whatever happens in whatever order: nothing is lost, nothing is told twice, a death changes
 nothing."""
 
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
@@ -68,8 +68,13 @@ def test_no_alert_is_lost(make, history):
             assert any(other.rule == "liquidated" for other in desk.state.alerts.values())
 
 
+# An escalated alert is over and fires again before anybody was told so; then a death.
+AGAIN = [("down", "a"), ("passes", 1000), ("healthy", "a"), ("down", "a"), ("dies", "")]
+
+
 @PROFILE
 @given(HISTORY)
+@example(AGAIN)
 def test_messages_are_numbered_without_gaps_and_tell_no_alert_twice_as_new(make, history):
     desk = make_desk(make)
     play(desk, history)
@@ -89,6 +94,7 @@ def test_messages_are_numbered_without_gaps_and_tell_no_alert_twice_as_new(make,
 
 @PROFILE
 @given(HISTORY)
+@example(AGAIN)
 def test_dying_at_any_moment_changes_nothing_of_what_is_told(make, history):
     # A silenced emergency has no beat of its own: when it is looked at again may differ.
     history = [step for step in history if step[0] != "silence"]
