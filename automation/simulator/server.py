@@ -323,7 +323,17 @@ def running(
             yield simulator, run
         finally:
             run(simulator.__aexit__(None, None, None))
+            run(_end_rest())
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _end_rest() -> None:
+    """End what still runs in this loop; connections accepted at the last moment close in its turns."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    await asyncio.sleep(0)
