@@ -49,7 +49,7 @@ def main(minutes: float, strategy: str) -> None:
             time.sleep(WARM_S)
             began_us = time.time_ns() // 1000
             time.sleep(minutes * 60)
-            found = told(home, began_us, minutes) | {"healthy_at_end": are_well(home)}
+            found = told(home, began_us, minutes) | how_they_are(home)
         finally:
             subprocess.run([*program, "down"], env=env, check=True, capture_output=True)
     sys.stdout.write(json.dumps(found | {"load_at_end": round(os.getloadavg()[0], 1)}) + "\n")
@@ -72,9 +72,12 @@ def told(home: Path, since_us: int, minutes: float) -> dict[str, object]:
     }
 
 
-def are_well(home: Path) -> bool:
+def how_they_are(home: Path) -> dict[str, object]:
+    """Tell whether all are healthy, and how many trades each has open."""
     found = commands.status(home)
-    return found is not None and all(bot.health == "healthy" for bot in found.bots)
+    bots = found.bots if found is not None else ()
+    well = bool(bots) and all(bot.health == "healthy" for bot in bots)
+    return {"healthy_at_end": well, "open_at_end": {bot.name: bot.open_trades for bot in bots}}
 
 
 if __name__ == "__main__":
