@@ -15,14 +15,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from automation.core.config import Docker
 from automation.core.errors import ConfigError
 from automation.core.paths import configs, home, root, strategies
-from automation.fleet.home import read_json
 
 if TYPE_CHECKING:
+    from automation.core.config import Docker
     from automation.fleet.containers.jobs import Job
 
 COMMANDS = (("backtest",), ("tune", "run"), ("gate", "run"))
@@ -57,7 +54,7 @@ def run_contained(words: Sequence[str]) -> int | None:
     return done.code
 
 
-def job_of(words: Sequence[str], settings: Docker) -> "Job":
+def job_of(words: Sequence[str], settings: "Docker") -> "Job":
     """Tell the job of a command line: what it reads, where it writes, what it may use."""
     from automation.fleet.containers.jobs import Job  # noqa: PLC0415
 
@@ -81,7 +78,7 @@ def job_of(words: Sequence[str], settings: Docker) -> "Job":
     )
 
 
-def _settings(words: Sequence[str]) -> Docker | None:
+def _settings(words: Sequence[str]) -> "Docker | None":
     """Tell how the command is contained; None when it runs here."""
     if not any(tuple(words[: len(one)]) == one for one in COMMANDS) or {"-h", "--help"} & {*words}:
         return None
@@ -91,6 +88,12 @@ def _settings(words: Sequence[str]) -> Docker | None:
         raise ConfigError(f"{choice!r} is no place for jobs", where=CHOICE, cure=cure)
     if choice == "here" or (not choice and find_spec("freqtrade") is not None):
         return None
+    # Only now: every command passes here, and most need nothing of it.
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from automation.core.config import Docker  # noqa: PLC0415
+    from automation.fleet.home import read_json  # noqa: PLC0415
+
     flown = read_json(home() / "fleet.json").get("docker")
     if flown is None and not choice:
         return None
@@ -100,7 +103,7 @@ def _settings(words: Sequence[str]) -> Docker | None:
         raise ConfigError(f"cannot be used: {error}", where=str(home() / "fleet.json")) from None
 
 
-def _readable(words: Sequence[str], settings: Docker) -> Iterator[Path]:
+def _readable(words: Sequence[str], settings: "Docker") -> Iterator[Path]:
     yield from (path.absolute() for path in settings.mounts)
     yield from (path for path in (strategies(), configs(), root() / "hyperopts") if path.exists())
     if words[0] == "gate":
