@@ -16,7 +16,9 @@ import pytest
 from automation.simulator import freqtrade_overlay, open_market, serving
 
 PAIRS = ["BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT"]
-AT = datetime(2024, 3, 5, 14, 1, tzinfo=UTC)
+AT = datetime(
+    2024, 2, 10, 14, 1, tzinfo=UTC
+)  # a calm day: no entry is refused for a price that ran away
 
 pytestmark = [pytest.mark.real_data, pytest.mark.long, pytest.mark.xdist_group("freqtrade")]
 
