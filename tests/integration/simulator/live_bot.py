@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,8 @@ from automation.simulator.timeframes import MINUTE_MS
 PAIR, SYMBOL = "BTC/USDT:USDT", "BTCUSDT"
 FREQTRADE = Path(sys.executable).with_name("freqtrade")
 KEY, SECRET = "live-key", "live-secret"
+CALM = datetime(2024, 3, 1, 5, tzinfo=UTC)
+"""The hour of the synthetic market in which every bot trades, whatever the wall clock says."""
 STRATEGY = '''
 from freqtrade.strategy import IStrategy
 
@@ -211,7 +214,8 @@ class Desk:
         """From the next minute on prices and volumes are these parts of what they would be."""
         now = self.sim.desk.now_ms
         self.market.factor, self.market.volume = factor, volume
-        self.market.from_ms = (now // MINUTE_MS + 1) * MINUTE_MS
+        served = (now // MINUTE_MS + 1) * MINUTE_MS
+        self.market.from_ms = served - self.sim.desk.venue.timeline.shift_ms
         self.sim.desk.feed.forget()
 
     def check_money(self) -> None:
@@ -224,4 +228,4 @@ def simulator(seed: int = 11):
     """Serve a falling market with one account."""
     market = Falling(seed)
     trading = Trading([replace(account("live", KEY, SECRET, 10_000))])
-    return market, serving(market, tls_port=0, trading=trading)
+    return market, serving(market, at=CALM, tls_port=0, trading=trading)

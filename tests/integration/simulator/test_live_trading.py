@@ -114,9 +114,9 @@ def test_stop_on_the_exchange_is_moved(desk, start):
 @pytest.mark.long
 def test_partly_filled_entry_is_cancelled_and_what_was_bought_is_kept(desk, start):
     waits = {"entry": 100, "exit": 100, "unit": "seconds"}
-    bot = start(stake_amount=1000, unfilledtimeout=waits)
-    desk.fall(0.997, volume=0.0005)
-    number = bot.enter("long", price=round(desk.price * 0.9985, 1), ordertype="limit", leverage=5)
+    bot = start(stake_amount=5000, unfilledtimeout=waits)
+    desk.fall(0.99, volume=0.0005)
+    number = bot.enter("long", price=round(desk.price * 0.995, 1), ordertype="limit", leverage=5)
     (order,) = bot.until(lambda: list(desk.account.orders.values()))
     bot.until(lambda: not order.is_open, 150)
     assert order.status == "CANCELED"
