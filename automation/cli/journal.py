@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from automation.cli.output import instant, out, print_json
+from automation.cli.output import instant, note, out, print_json
 
 if TYPE_CHECKING:
     from automation.journal import Event, Query
@@ -107,6 +107,8 @@ def search(
         return
     for event in events:
         _print(event)
+    if not events:
+        note("no event matches; docs/reference/events.md lists the kinds")
 
 
 @journal.command()

@@ -53,14 +53,14 @@ def _headline(status: FleetStatus) -> Text:
 
 
 def _usage(status: FleetStatus) -> str:
-    """Tell in one line what bots and machine use; "" while nothing is known."""
+    """Tell in 80 columns what bots and machine use; "" while nothing is known."""
     memory = [bot.memory_mb for bot in status.bots if bot.memory_mb is not None]
     cores = [bot.cpu_cores for bot in status.bots if bot.cpu_cores is not None]
     parts = [f"{sum(memory):.0f} MB"] if memory else []
     parts += [f"{sum(cores):.2f} cores"] if cores else []
-    host = [] if status.host_cpu_frac is None else [f"{status.host_cpu_frac:.0%} of its CPU"]
+    host = [] if status.host_cpu_frac is None else [f"{status.host_cpu_frac:.0%} CPU"]
     if status.host_memory_frac is not None:
-        host.append(f"{status.host_memory_frac:.0%} of its memory")
+        host.append(f"{status.host_memory_frac:.0%} memory")
     sentences = [f"the bots use {' and '.join(parts)}"] if parts else []
     sentences += [f"the machine {' and '.join(host)}"] if host else []
     return ", ".join(sentences)

@@ -32,6 +32,9 @@ def test_commands_read_and_write_where_the_environment_says(folder, postgres, mo
         journal.append("test.noted", actor="bob", source="s", payload={"n": 2})
     done = CliRunner().invoke(commands, ["search", "--actor", "bob"])
     assert (done.exit_code, done.output.count("test.noted")) == (0, 1)
+    none = CliRunner().invoke(commands, ["search", "--kind", "nope"])
+    assert (none.exit_code, none.stdout) == (0, "")
+    assert "no event matches" in none.stderr
     assert CliRunner().invoke(commands, ["verify"]).exit_code == 0
 
 

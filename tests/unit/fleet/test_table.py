@@ -53,7 +53,11 @@ def test_what_bots_and_machine_use_is_one_line():
     status = FleetStatus(fleet="demo", healthy=True, bots=bots, taken_at=at)
     assert "the bots use 500 MB and 0.10 cores\n" in draw(status)
     busy = status.model_copy(update={"host_cpu_frac": 0.84, "host_memory_frac": 0.3})
-    assert "0.10 cores, the machine 84% of its CPU and 30% of its memory" in draw(busy)
+    assert "0.10 cores, the machine 84% CPU and 30% memory" in draw(busy)
+    full = (bot("one", memory_mb=65_536.0, cpu_cores=64.0),)
+    worst = busy.model_copy(update={"bots": full, "host_cpu_frac": 1.0, "host_memory_frac": 1.0})
+    (line,) = (line for line in draw(worst).splitlines() if "the bots use" in line)
+    assert len(line.rstrip()) <= 80
     assert "use" not in draw(status.model_copy(update={"bots": (bot("one"),)}))
 
 
