@@ -6,7 +6,6 @@ into files beside the lock, its exit code last. Refuses to know what the program
 `freqfleet --leash FOLDER SECONDS COMMAND…` by `fleet.containers.jobs`.
 """
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,6 +14,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from automation.core.flocks import Flock, probe
 
 LOCK, OUT, ERR, EXIT = "lock", "out", "err", "exit"
 TOLD, TOLD_VARIABLE = "told.jsonl", "FREQFLEET_TOLD"
@@ -56,17 +57,7 @@ def _pass_on(child: "subprocess.Popen[bytes]", number: int) -> None:
 
 def _is_free(lock: Path) -> bool:
     """Tell whether nobody holds the lock any more; a file that is gone is held by nobody."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+    return probe(lock) is not Flock.HELD
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from automation.core.errors import DependencyError, TransientError
+from automation.core.flocks import Flock, probe
 from automation.core.model import Identity, ProcessFacts
 from automation.core.seams import Launch, Patience, Poster, ProcessLimits
 from automation.fleet.bounds import Bounds
@@ -253,17 +254,8 @@ async def _lock(launch: Launch) -> int:
 
 
 def _is_locked(folder: Path) -> bool:
-    try:
-        descriptor = os.open(folder / "process.lock", os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    """Tell whether some process of the unit lives; without a file none was ever started."""
+    return probe(folder / "process.lock") is Flock.HELD
 
 
 def _lives(held: _Held) -> bool:

@@ -20,6 +20,7 @@ from tempfile import mkdtemp
 from typing import BinaryIO
 
 from automation.core.errors import DependencyError, TransientError
+from automation.core.flocks import Flock, probe
 from automation.core.leash import ERR, EXIT, GRACE_S, LOCK, OUT, TOLD, TOLD_VARIABLE
 from automation.core.seams import Container, Launch, Mount
 from automation.fleet.contained import USER_BASE, user_of_ours
@@ -236,17 +237,8 @@ def _scratch(place: Path) -> Iterator[Path]:
 
 
 def _is_left(folder: Path) -> bool:
-    try:
-        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False  # being made at this moment
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
+    """Tell whether its asker is gone; a folder without a lock is being made at this moment."""
+    return probe(folder / LOCK) is Flock.FREE
 
 
 def _give(job: Job, scratch: Path) -> None:
