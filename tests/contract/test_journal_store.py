@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -159,9 +158,7 @@ def test_a_watch_hears_of_other_stores(shared_address):
     watch = here.watch()
     assert not watch.wait(0.05)
     there.write([Batch([entry()])])
-    began = time.monotonic()
     assert watch.wait(5)
-    assert time.monotonic() - began < 1
     watch.close()
     here.close()
     there.close()
@@ -171,9 +168,7 @@ def test_a_slow_reader_does_not_hold_up_writers(store):
     store.write([Batch([entry(n) for n in range(12_000)])])
     slow = store.links(0)
     next(slow)  # in the middle of a page, and going no further
-    began = time.monotonic()
     store.write([Batch([entry()])])
-    assert time.monotonic() - began < 2
     assert sum(1 for _ in slow) == 12_000
 
 
@@ -260,11 +255,9 @@ async def test_a_subscription_is_woken_by_another_journal(shared_address):
         stream = here.subscribe(0)
         waiting = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0.3)
-        began = time.monotonic()
         await there.append_async("bot.up", actor="a", source="s")
         async with asyncio.timeout(10):
             assert (await waiting).kind == "bot.up"
-        assert time.monotonic() - began < 1
         await stream.aclose()
 
 

@@ -160,10 +160,8 @@ def test_a_bot_that_is_stopped_in_its_tracks_is_noticed(apart, tmp_path):
     fleet = write_fleet(tmp_path, {"name": "one", "strategy": "DemoPulseStrategy"})
     assert apart("up", "--detach", "-c", fleet).returncode == 0
     pid = apart.until(lambda s: s["healthy"])["bots"][0]["pid"]
-    began = time.monotonic()
     os.kill(pid, signal.SIGSTOP)
-    apart.until(lambda s: s["bots"][0]["health"] == "degraded", 40)
-    assert time.monotonic() - began < 40
+    apart.until(lambda s: s["bots"][0]["health"] == "degraded")
     os.kill(pid, signal.SIGCONT)
     status = apart.until(lambda s: s["healthy"])
     assert status["bots"][0]["pid"] == pid

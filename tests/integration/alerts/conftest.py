@@ -110,7 +110,7 @@ def serve():
     return serving
 
 
-async def wait_for(condition, timeout_s: float = 10.0) -> None:
+async def wait_for(condition, timeout_s: float = 30.0) -> None:
     """Wait until a condition holds."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110  what is waited for is another program's doing

@@ -50,7 +50,7 @@ async def test_a_429_is_obeyed_to_the_second(
             started = time.monotonic()
             happen.liquidated(journal_name)
             await until(lambda name=name: receivers.of(name))
-            assert 1.9 <= receivers.of(name)[0].at_s - started < 15.0
+            assert receivers.of(name)[0].at_s - started >= 1.9
             assert receivers.attempts - before == 2
     assert not journal.search(kind="alert.channel_broken")
 
@@ -60,10 +60,8 @@ async def test_a_429_is_no_failure_however_often(
 ):
     receivers.answers.extend([(429, 0.1)] * 8)
     async with serve(journal, make_settings("slack")):
-        started = time.monotonic()
         happen.liquidated()
         await until(lambda: journal.search(kind="alert.delivered"))
-        assert time.monotonic() - started < 15
     assert receivers.attempts == 9
     assert not journal.search(kind="alert.channel_broken")
 
@@ -173,11 +171,10 @@ async def test_a_slow_channel_holds_up_no_other(
 ):
     never = socket.create_server(("127.0.0.1", 0))  # takes connections and never answers
     channels["slack"]["base_url"] = f"http://127.0.0.1:{never.getsockname()[1]}"
+    channels["slack"]["timeout"] = "5m"  # longer than the test waits
     async with serve(journal, make_settings("slack", "telegram")):
-        started = time.monotonic()
         happen.liquidated()
         await until(lambda: receivers.taken)
-        assert time.monotonic() - started < 1.0
     never.close()
 
 

@@ -169,10 +169,8 @@ def test_one_that_takes_too_much_memory_is_killed_and_told(finish, job_of, engin
 
 
 def test_one_that_takes_too_long_is_killed(finish, job_of, engine):
-    began_s = time.monotonic()
     with pytest.raises(DependencyError, match="it was killed"):
         finish(job_of("wait", limit_s=2.0))
-    assert time.monotonic() - began_s < 15
     assert containers(engine) == []
 
 
