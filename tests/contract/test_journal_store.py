@@ -256,7 +256,7 @@ async def test_a_subscription_is_woken_by_another_journal(shared_address):
         waiting = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0.3)
         await there.append_async("bot.up", actor="a", source="s")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert (await waiting).kind == "bot.up"
         await stream.aclose()
 

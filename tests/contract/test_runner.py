@@ -149,7 +149,7 @@ async def test_a_death_is_seen_at_once_with_its_code_and_last_words(real, tmp_pa
     real.when_one_ends(woken.set)
     code = "import sys, time; time.sleep(0.2); sys.exit('disk on fire')"
     await real.start(launch(tmp_path, code))
-    await asyncio.wait_for(woken.wait(), 10)
+    await asyncio.wait_for(woken.wait(), 30)
     facts = await real.look("a")
     assert (facts.is_alive, facts.exit_code, facts.last_words) == (False, 1, "disk on fire")
 

@@ -46,7 +46,7 @@ async def test_a_file_is_all_it_takes(path, journal, receivers, until, happen):
     serving = asyncio.create_task(
         serve_alerts(journal, load_settings(path), Fleet(), started=started)
     )
-    await asyncio.wait_for(started.wait(), 10)
+    await asyncio.wait_for(started.wait(), 30)
     happen.liquidated("m")
     await until(lambda: receivers.taken)
     assert "강제 청산" in receivers.texts[0]
@@ -63,7 +63,7 @@ async def test_a_file_is_all_it_takes(path, journal, receivers, until, happen):
 async def test_without_a_channel_alerts_are_raised_and_told_nobody(journal, until, happen):
     started = asyncio.Event()
     serving = asyncio.create_task(serve_alerts(journal, load_settings(None), started=started))
-    await asyncio.wait_for(started.wait(), 10)
+    await asyncio.wait_for(started.wait(), 30)
     happen.liquidated("m")
     await until(lambda: journal.search(kind="alert.fired"))
     serving.cancel()

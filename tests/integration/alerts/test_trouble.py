@@ -68,11 +68,11 @@ async def test_a_clock_that_goes_back_holds_nothing_up(
         clock.jump(-3600)
         happen.exited("b")
         happen.liquidated("c")
-        await until(lambda: len(receivers.taken) == 3, 5)
+        await until(lambda: len(receivers.taken) == 3)
     # Started again with the clock still behind.
     async with serve(journal, make_settings("slack"), clock=clock):
         happen.liquidated("d")
-        await until(lambda: len(receivers.taken) == 4, 5)
+        await until(lambda: len(receivers.taken) == 4)
 
 
 async def test_a_clock_that_goes_back_keeps_no_message_that_is_to_be_tried_again(

@@ -90,7 +90,7 @@ class Flight:
         self,
         supervisor: Supervisor,
         holds: Callable[[FleetStatus], bool],
-        within_s: float = 20.0,
+        within_s: float = 60.0,
     ) -> FleetStatus:
         deadline = time.monotonic() + within_s
         while True:

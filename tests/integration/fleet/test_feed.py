@@ -25,11 +25,11 @@ async def test_what_a_bot_says_is_told_without_a_poll(watching):
     async with watching() as bot:
         await bot.until_heard()
         await bot.opens(1)
-        await bot.until(lambda: len(bot.told("trade.opened")) == 1, 2.0)
+        await bot.until(lambda: len(bot.told("trade.opened")) == 1)
         await bot.closes(1)
-        await bot.until(lambda: len(bot.told("trade.closed")) == 1, 2.0)
+        await bot.until(lambda: len(bot.told("trade.closed")) == 1)
         await bot.api.say({"type": "warning", "status": "the exchange is slow"})
-        await bot.until(lambda: bot.told("bot.said"), 2.0)
+        await bot.until(lambda: bot.told("bot.said"))
 
 
 async def test_after_a_cut_the_bot_is_looked_at_before_anything_else(watching):
@@ -37,9 +37,9 @@ async def test_after_a_cut_the_bot_is_looked_at_before_anything_else(watching):
         await bot.until_heard()
         bot.api.cut()
         bot.api.open_trades.append(fake_trade(1))  # said while nobody heard
-        await bot.until(lambda: len(bot.told("trade.opened")) == 1, 5.0)
+        await bot.until(lambda: len(bot.told("trade.opened")) == 1)
         await bot.opens(2)
-        await bot.until(lambda: len(bot.told("trade.opened")) == 2, 2.0)
+        await bot.until(lambda: len(bot.told("trade.opened")) == 2)
 
 
 async def test_a_stalled_connection_is_given_up_and_made_anew(watching, monkeypatch):
@@ -52,15 +52,15 @@ async def test_a_stalled_connection_is_given_up_and_made_anew(watching, monkeypa
         bot.api.open_trades.append(fake_trade(1))
         await asyncio.sleep(1.0)
         bot.api.is_mute = False
-        await bot.until(lambda: len(bot.told("trade.opened")) == 1, 8.0)
-        await bot.until(lambda: first not in bot.api.listeners, 2.0)
+        await bot.until(lambda: len(bot.told("trade.opened")) == 1)
+        await bot.until(lambda: first not in bot.api.listeners)
 
 
 async def test_a_wrong_token_leaves_the_poll(watching):
     async with watching(0.1, token="wrong") as bot:
         await bot.until(lambda: bot.unit.book is not None)
         await bot.opens(1)
-        await bot.until(lambda: len(bot.told("trade.opened")) == 1, 5.0)
+        await bot.until(lambda: len(bot.told("trade.opened")) == 1)
         assert not any(bot.api.listeners.values())
 
 

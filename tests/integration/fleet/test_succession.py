@@ -44,7 +44,7 @@ except FreqfleetError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
 """
-WITHIN_S = 25.0  # only bounds the test; tests/bench/test_succession.py measures
+WITHIN_S = 60.0  # only bounds the test; tests/bench/test_succession.py measures
 
 
 class Guard:
@@ -89,7 +89,7 @@ class Guard:
             one.stderr.close()
 
 
-def until(holds, within_s=30.0):
+def until(holds, within_s=60.0):
     deadline = time.monotonic() + within_s
     while not (found := holds()):
         assert time.monotonic() < deadline
@@ -148,7 +148,7 @@ def test_a_stopped_one_is_followed_and_wakes_to_touch_nothing(guard, pair):
     settled = guard.bots()
     last = guard.flight.events()[-1].sequence
     os.kill(first.pid, signal.SIGCONT)
-    assert first.wait(5.0) == 3
+    assert first.wait(60) == 3
     assert "has taken the fleet test over" in first.stderr.read()
     time.sleep(1.0)
     assert guard.bots() == settled
@@ -179,7 +179,7 @@ def test_a_bot_that_the_stopped_one_was_ending_is_left_alone_when_it_wakes(guard
         until(lambda: guard.healthy(second.pid))
         assert psutil.pid_exists(bot)
         os.kill(first.pid, signal.SIGCONT)
-        assert first.wait(5.0) == 3
+        assert first.wait(60) == 3
         time.sleep(4.0)
         assert commands.status(guard.flight.home).bots[0].pid == bot
     finally:
@@ -195,7 +195,7 @@ async def test_one_whose_loop_hangs_is_followed_and_ends_by_itself(flight):
     other = SupervisorLock(Home(flight.home))
     other.seize()
     with pytest.raises(DependencyError, match="has taken the fleet test over"):
-        await asyncio.wait_for(task, 5.0)
+        await asyncio.wait_for(task, 60)
     assert len(flight.processes()) == 2
     other.release()
     async with flight.up() as second:

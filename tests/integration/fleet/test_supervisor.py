@@ -181,7 +181,7 @@ async def test_a_bot_that_died_while_nobody_watched_is_started_again(flight):
     before = bot_of(await flight.until_healthy(first))
     await flight.lose(first, task)
     os.kill(before.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(before.pid)], 5)
+    psutil.wait_procs([psutil.Process(before.pid)], 30)
     async with flight.up() as second:
         after = bot_of(await flight.until_healthy(second))
         assert after.pid != before.pid
@@ -232,7 +232,7 @@ async def test_a_hurried_end_kills_what_dawdles(flight):
     await asyncio.sleep(1)
     assert not task.done()
     supervisor.go_down("Ctrl-C")
-    await asyncio.wait_for(task, 15)
+    await asyncio.wait_for(task, 50)
     assert flight.processes() == []
 
 

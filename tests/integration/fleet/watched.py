@@ -40,7 +40,7 @@ class Watched:
         self.journal.append("test.flush", actor="test", source="test")
         return self.journal.search(kind=kinds, limit=100_000)
 
-    async def until(self, holds, within_s=20.0):
+    async def until(self, holds, within_s=60.0):
         async with asyncio.timeout(within_s):
             while not holds():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)

@@ -143,9 +143,9 @@ async def test_a_filtered_forwarder_hands_on_at_once(journal, redis):
     fill(journal, 1)
     fill(journal, 3, "other.kind")
     async with running(RedisForwarder(journal, redis.url, query=Query(kind="bot.*"))):
-        await until(lambda: len(entries(redis)) == 1, 10)
+        await until(lambda: len(entries(redis)) == 1)
         fill(journal, 1)
-        await until(lambda: len(entries(redis)) == 2, 10)
+        await until(lambda: len(entries(redis)) == 2)
 
 
 async def drain(server, queue, count):

@@ -66,7 +66,7 @@ async def test_events_are_forwarded_when_an_address_is_named(folder, monkeypatch
 async def test_nothing_is_forwarded_by_itself(folder):
     with Journal.in_memory() as journal:
         assert forwarders(journal) == []
-        await asyncio.wait_for(forward(journal), 5)
+        await asyncio.wait_for(forward(journal), 30)
 
 
 def test_an_address_that_nobody_forwards_to_is_refused_without_its_password(folder, monkeypatch):

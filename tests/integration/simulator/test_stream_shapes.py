@@ -154,5 +154,5 @@ async def test_margin_calls_and_forced_orders(sim, fixtures_dir):
     hearing = asyncio.create_task(hear(sim, "/ws/btcusdt@forceOrder", {"forceOrder"}, found))
     await asyncio.sleep(0.3)
     sim.hub.tell_public(["btcusdt@forceOrder"], force_order(taken, contracts["BTCUSDT"]))
-    await asyncio.wait_for(hearing, 5)
+    await asyncio.wait_for(hearing, 30)
     assert shape(found["forceOrder"]) == shape(load(fixtures_dir / f"{NET}/Liquidations.txt"))

@@ -103,7 +103,7 @@ def test_the_file_itself_refuses_to_change_or_lose_events(tmp_path, journal):
 async def test_a_subscription_gives_what_is_there_and_what_comes(journal):
     append(journal, 0)
     seen = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for event in journal.subscribe(0):
             seen.append(event.payload["n"])
             if len(seen) == 3:
@@ -116,7 +116,7 @@ async def test_a_filtered_subscription_skips_the_rest(journal):
     append(journal, 0, bot="a")
     append(journal, 1, bot="b")
     stream = journal.subscribe(0, Query(bot="b"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await anext(stream)).payload == {"n": 1}
         waiting = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0.05)
@@ -136,7 +136,7 @@ async def test_closing_the_journal_ends_its_subscriptions(tmp_path):
     task = asyncio.create_task(follow())
     await asyncio.sleep(0.1)
     await asyncio.to_thread(journal.close)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert len(await task) == 1
     with pytest.raises(PermanentError, match="closed"):
         append(journal)

@@ -90,7 +90,7 @@ async def test_who_never_answers_is_tried_again(journal, clock):
 
     outbox = Outbox(journal, {"mail": never}, patience=Patience(lease_s=0.1))
     await outbox.put([effect(journal, "k", "mail", {})])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await outbox.run_once()
     await settled(journal)
     (pending,) = journal.store.effects("pending", 9)
@@ -106,7 +106,7 @@ async def test_a_dead_workers_effect_goes_to_another_after_its_lease(journal, cl
 
     await Outbox(journal, {"mail": hang}).put([effect(journal, "k", "mail", {})])
     dead = asyncio.create_task(Outbox(journal, {"mail": hang}).run())
-    await asyncio.wait_for(started.wait(), 5)
+    await asyncio.wait_for(started.wait(), 30)
     dead.cancel()
     await asyncio.gather(dead, return_exceptions=True)
     receiver = Receiver()
@@ -127,7 +127,7 @@ async def test_running_does_at_once_what_is_put(journal):
     task = asyncio.create_task(outbox.run())
     await asyncio.sleep(0.05)
     await outbox.put([effect(journal, "k", "mail", {})])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not receiver.asked:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     task.cancel()

@@ -1,10 +1,13 @@
-"""What the writing thread takes along when the store had to wait for its turn."""
+"""What the writing thread takes along when the store had to wait, and what nobody takes back."""
 
+import asyncio
+import gc
 import threading
 
 import pytest
 
 from automation.core.errors import TransientError
+from automation.journal import Journal
 from automation.journal.event import Draft, prepare
 from automation.journal.sqlite import SqliteStore
 from automation.journal.store import Batch
@@ -104,3 +107,42 @@ def test_an_event_whose_cause_was_never_written_is_written_without(store, writer
     with pytest.raises(TransientError):
         lost.result(10)
     assert effect.result(10)[0].cause is None
+
+
+def test_only_what_is_not_firm_can_be_taken_back(store, writer):
+    first = writer.submit(batch(0))
+    assert store.asked.wait(10)
+    firm, other = writer.submit(batch(1), firm=True), writer.submit(batch(2))
+    assert not firm.cancel()
+    assert other.cancel()
+    store.turn.set()
+    assert first.result(10)[0].payload["n"] == 0
+    assert firm.result(10)[0].payload["n"] == 1
+    assert store.groups == [(1, 1)]
+
+
+@pytest.mark.parametrize("fault", [None, TransientError("told to")])
+def test_a_place_is_saved_though_its_reader_is_stopped_while_it_waits(store, caplog, fault):
+    journal = Journal(store)
+    first = journal.post("test.done", actor="a", source="s")
+    assert store.asked.wait(10)
+
+    async def save():
+        await asyncio.wrap_future(journal.save_offset("reader", 7))
+
+    async def stop_it_meanwhile():
+        reader = asyncio.create_task(save())
+        await asyncio.sleep(0)
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reader
+
+    asyncio.run(stop_it_meanwhile())  # its loop is gone before the place is written
+    store.fault = fault
+    store.turn.set()
+    first.result(10)
+    assert journal.append("test.done", actor="a", source="s")
+    assert store.offsets() == ({} if fault else {"reader": 7})
+    journal.close()
+    gc.collect()
+    assert caplog.records == [], "and nobody is told of a write that nobody awaits any more"
