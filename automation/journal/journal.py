@@ -135,8 +135,11 @@ class Journal:
         return self._writer.submit(batch, keep=keep, cause=cause)
 
     def save_offset(self, consumer: str, sequence: int) -> "Future[list[Event]]":
-        """Queue the place up to which a consumer has handled everything."""
-        return self._writer.submit(Batch(offsets={consumer: sequence}))
+        """Queue the place up to which a consumer has handled everything.
+
+        It is written though whoever awaits it is cancelled meanwhile: what is done stays done.
+        """
+        return self._writer.submit(Batch(offsets={consumer: sequence}), firm=True)
 
     def read(self, after: int = 0, limit: int = 1000, query: Query = EVERYTHING) -> list[Event]:
         """Read at most `limit` events after a position, oldest first."""

@@ -86,14 +86,22 @@ class GroupWriter:
             return sum(len(waiting.batch.entries) for waiting in self._queue)
 
     def submit(
-        self, batch: Batch, *, keep: bool = False, cause: "Future[list[Event]] | None" = None
+        self,
+        batch: Batch,
+        *,
+        keep: bool = False,
+        firm: bool = False,
+        cause: "Future[list[Event]] | None" = None,
     ) -> "Future[list[Event]]":
         """Queue a batch; with `keep` it survives faults of the store in memory.
 
-        `cause` is an earlier batch that may wait still: this one is written after it, and its
-        events carry the sequence of that one's last event.
+        Cancelling the future takes a queued batch back (so does a cancelled task that awaits it),
+        but for a `firm` one. `cause` is an earlier batch that may wait still: this one is written
+        after it, and its events carry the sequence of that one's last event.
         """
         waiting = _Waiting(batch, Future(), keep, cause)
+        if firm:
+            waiting.future.set_running_or_notify_cancel()
         with self._changed:
             if self._deadline is not None:
                 raise PermanentError("the journal is closed", where=self._store.name)

@@ -83,9 +83,8 @@ class RabbitForwarder:
         async for page in self._journal.subscribe_pages(self.position, self._query, page=PAGE):
             await asyncio.gather(*(self._publish(exchange, event) for event in page))
             self.position = page[-1].sequence
-            saved = asyncio.wrap_future(self._journal.save_offset(self._name, self.position))
             with suppress(DependencyError):
-                await asyncio.shield(saved)  # who stops us does not take the place back
+                await asyncio.wrap_future(self._journal.save_offset(self._name, self.position))
 
     async def _publish(self, exchange: Any, event: Event) -> None:
         message = self._driver.Message(
