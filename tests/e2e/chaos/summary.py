@@ -1,6 +1,7 @@
 """Sums up what the full count came to: python -m tests.e2e.chaos.summary [FOLDER]
 
-Prints a table, a row for each kind of fault, from the files that `test_two_hundred_faults` keeps.
+Prints a table, a row for each kind of fault, from the files that `test_two_hundred_faults` keeps;
+without a folder from those of the present code.
 """
 
 import json
@@ -8,6 +9,7 @@ import statistics
 import sys
 from pathlib import Path
 
+from tests.e2e.chaos import kept
 from tests.e2e.chaos.faults import FAULTS
 from tests.e2e.chaos.flight import told
 
@@ -47,4 +49,4 @@ def pair(values: list[float], unit: str) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "user_data/chaos"))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else kept.folder(Path(__file__).parents[3]))

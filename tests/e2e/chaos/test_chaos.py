@@ -2,27 +2,26 @@
 
 `make test-long` strikes fifteen times, with as many kinds of faults. `make prove` strikes two
 hundred times, twenty seeds with ten faults each, every fifth seed on a fast market. What a seed came
-to is kept in a file of its own under `user_data/chaos`, so that a run which was broken off goes on,
-and several processes (`-n 3`) share the work. Seeds that ever failed stand in `seeds.json` and are
-flown first.
+to is kept under `user_data/chaos` for the code that flew (`kept`), so that a run which was broken off
+goes on, and several processes (`-n 3`) share the work. Seeds that ever failed stand in `seeds.json`
+and are flown first.
 """
 
 import json
 import os
 import random
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from automation.core.errors import DependencyError
 from automation.fleet.faketime import find_library
+from tests.e2e.chaos import kept
 from tests.e2e.chaos.faults import FAULTS, LONG_ONES
 from tests.e2e.chaos.flight import Course, fly, told
 from tests.e2e.chaos.pilot import GUARDS
 
-KEPT = Path(__file__).with_name("seeds.json")
-RESULTS = "user_data/chaos"
+FAILED = Path(__file__).with_name("seeds.json")
 PROVED = int(os.environ.get("FREQFLEET_CHAOS_FAULTS", "200"))
 A_SEED = 10  # faults
 FAST_SEEDS, FAST_SPEED = 5, 4.0  # every fifth seed
@@ -35,24 +34,25 @@ SAMPLE = (
 )
 """What is flown in `make test-long`, a flight for each line."""
 
-STRIKES_FOR = {
-    "budget": "killed_again_and_again",
-    "lease": "supervisor_stopped",
-    "pause memory": "killed_while_paused",
-    "position check": "database_lost",
-    "stop rung": "stops_refused",
-    "breaker": "banned",
+WITHOUT = {
+    "budget": ("killed_again_and_again", "restarts for failures within the budget's window"),
+    "lease": ("supervisor_stopped", "a supervisor goes on though another took the fleet over"),
+    "pause memory": ("killed_while_paused", "though it was paused"),
+    "position check": ("database_lost", "lost its open trade and nobody was told"),
+    "stop rung": ("stops_refused", "had a position without a stop for 60 s"),
+    "breaker": ("banned", "a bot was restarted while the exchange banned the address"),
 }
+"""The fault that each guard is there for, and what then does not hold without it."""
 
 
 def courses() -> list[Course]:
     """Every flight of the full count, those that ever failed first."""
-    kept = [
-        Course(seed, tuple(faults), speed) for seed, speed, faults in json.loads(KEPT.read_text())
+    failed = [
+        Course(seed, tuple(faults), speed) for seed, speed, faults in json.loads(FAILED.read_text())
     ]
-    known = {course.seed for course in kept}
+    known = {course.seed for course in failed}
     seeds = range(FIRST_SEED, FIRST_SEED + PROVED // A_SEED)
-    return kept + [course_of(seed) for seed in seeds if seed not in known]
+    return failed + [course_of(seed) for seed in seeds if seed not in known]
 
 
 def course_of(seed: int) -> Course:
@@ -65,12 +65,12 @@ def course_of(seed: int) -> Course:
     return Course(seed, tuple(drawn), 1.0 if seed % FAST_SEEDS else FAST_SPEED)
 
 
-def keep(course: Course) -> None:
+def remember(course: Course) -> None:
     """Write a failing seed down, for every run to come."""
-    kept = json.loads(KEPT.read_text())
+    failed = json.loads(FAILED.read_text())
     entry = [course.seed, course.speed, list(course.faults)]
-    if entry not in kept:
-        KEPT.write_text(json.dumps([*kept, entry], indent=1) + "\n")
+    if entry not in failed:
+        FAILED.write_text(json.dumps([*failed, entry], indent=1) + "\n")
 
 
 @pytest.mark.long
@@ -89,27 +89,27 @@ def test_fifteen_faults(root, tmp_path, number):
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("course", courses(), ids=lambda course: str(course.seed))
 def test_two_hundred_faults(root, tmp_path, course):
-    result = root / RESULTS / f"{course.seed}.json"
-    if result.exists() and json.loads(result.read_text())["faults"] == list(course.faults):
-        return  # flown before, and all held
+    if kept.holds(root, course):
+        return
     if course.speed != 1:
         try:
             find_library()
         except DependencyError as error:
             pytest.skip(str(error))
+    place = kept.folder(root)
     violations, seen = fly(root, tmp_path / "flight", course)
     if violations:
-        keep(course)
+        remember(course)
     assert violations == [], f"seed {course.seed}: {course.faults}"
-    result.parent.mkdir(parents=True, exist_ok=True)
-    document = {"faults": list(course.faults), "speed": course.speed}
-    result.write_text(json.dumps(document | {"seen": [asdict(one) for one in seen]}))
+    assert kept.folder(root) == place, "the code was changed while it flew; fly again"
+    kept.write(place, course, seen)
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("guard", GUARDS)
 def test_without_a_guard_the_suite_fails(root, tmp_path, guard):
-    violations, _ = fly(root, tmp_path / "flight", Course(7, (STRIKES_FOR[guard],), guard=guard))
+    fault, broken = WITHOUT[guard]
+    violations, _ = fly(root, tmp_path / "flight", Course(7, (fault,), guard=guard))
     told(f"{guard}: {violations}")
-    assert violations
+    assert any(broken in one for one in violations), violations
