@@ -6,15 +6,12 @@ what is served. Called by `app` and by tests, also other people's.
 """
 
 import asyncio
-import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
-
-from aiohttp import web
 
 from automation.core.clock import Clock, SystemClock, from_ms
 from automation.core.errors import ConfigError, DependencyError
@@ -24,6 +21,7 @@ from automation.simulator.faults.admin import Admin
 from automation.simulator.faults.floor import ExchangeFloor
 from automation.simulator.faults.scenario import refuse_unknown
 from automation.simulator.front import HOST, Asked, Front
+from automation.simulator.listener import Listener
 from automation.simulator.market import Market
 from automation.simulator.rest import Reply, Rest
 from automation.simulator.signed.desk import Desk, Trading
@@ -34,7 +32,6 @@ from automation.simulator.streams.user_data import connect_exchange
 from automation.simulator.timeline import HandClock, Timeline
 from automation.simulator.venue import Venue
 
-_SHUTDOWN_S = 0.5
 _BEAT_S = 1.0  # what begins and ends by itself is noticed so often, of served time
 _STEP = timedelta(seconds=1)
 
@@ -76,7 +73,7 @@ class Simulator:
         self._at, self._port, self._tls_port = at, port, tls_port
         self._hand = _hand_clock(at, clock) if manual else None
         self._clock = self._hand or clock or SystemClock()
-        self._runner: web.ServerRunner | None = None
+        self._listener: Listener | None = None
         self._venue: Venue | None = None
         self._trading = trading
         self._desk: Desk | None = None
@@ -95,14 +92,11 @@ class Simulator:
         if desk is not None:
             connect_exchange(self._hub, desk.exchange)
         self._front = self._make_front(self._venue, self._hub)
-        server = web.Server(self._front.handle, access_log=None)
-        runner = self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
-        await runner.setup()
+        listener = self._listener = Listener(self._front.handle)
         try:
-            self._port = await _listen(runner, self._port, None)
+            self._port = await listener.open(self._port)
             if self._tls_port is not None:
-                context = loopback_context(HOST)
-                self._tls_port = await _listen(runner, self._tls_port, context)
+                self._tls_port = await listener.open(self._tls_port, loopback_context(HOST))
         except DependencyError:
             await self.__aexit__(None, None, None)
             raise
@@ -132,11 +126,15 @@ class Simulator:
         for task in tasks:
             if not task.cancelled():
                 task.result()  # tell what ended it
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._listener is not None:
+            await self._listener.close()
         if self._desk is not None:
             self._desk.close()
+
+    async def cut(self) -> None:
+        """Cut every connection; after the end those that were just being accepted."""
+        if self._listener is not None:
+            await self._listener.cut()
 
     @property
     def desk(self) -> Desk:
@@ -282,21 +280,6 @@ def _hand_clock(at: datetime | None, clock: Clock | None) -> HandClock:
     return HandClock(at)
 
 
-async def _listen(runner: web.ServerRunner, port: int, tls: ssl.SSLContext | None) -> int:
-    """Add a port to a running server; gives its number."""
-    site = web.TCPSite(runner, HOST, port, ssl_context=tls)
-    try:
-        await site.start()
-    except OSError as error:
-        raise DependencyError(
-            f"cannot listen there ({error.strerror or error})",
-            where=f"{HOST}:{port}",
-            cure="choose another port, or 0 for any free one",
-        ) from error
-    address: Any = runner.addresses[-1]
-    return int(address[1])
-
-
 @contextmanager
 def serving(market: Market, **options: Any) -> Iterator[Simulator]:
     """Serve a market from a thread of its own, for callers without asyncio; options as above."""
@@ -323,17 +306,17 @@ def running(
             yield simulator, run
         finally:
             run(simulator.__aexit__(None, None, None))
-            run(_end_rest())
+            run(_end_rest(simulator))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-async def _end_rest() -> None:
-    """End what still runs in this loop; connections accepted at the last moment close in its turns."""
+async def _end_rest(simulator: Simulator) -> None:
+    """End what still runs in this loop: connections that were being accepted at the last moment."""
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
-    await asyncio.sleep(0)
+    await simulator.cut()

@@ -17,7 +17,8 @@ from automation.simulator.trading.sights import Depth, Feed, Quote
 from automation.simulator.trading.units import Contract
 
 INSTANT_MS = 100  # the market's view changes ten times a second, as in `timeline`
-_FIRST_ORDER, _FIRST_ALGO, _FIRST_TRADE = 8_000_000_001, 1_000_000_000_001, 300_000_001
+_NUMBERS_PER_MS = 1000  # more than can be given, so that one started later repeats none
+_ALGO_APART = 1 << 52  # Freqtrade keeps both in one column; their sum still is an exact double
 
 
 class Record(Protocol):
@@ -62,7 +63,8 @@ class Floor:
         self._shelves: dict[str, Shelf] = {}
         self._quotes: dict[str, Quote] = {}
         self._depths: dict[str, Depth] = {}
-        self._order, self._algo, self._trade = _FIRST_ORDER, _FIRST_ALGO, _FIRST_TRADE
+        self._order = self._trade = start_ms * _NUMBERS_PER_MS
+        self._algo = self._order + _ALGO_APART
         self._rank = self._number = 0
 
     def account(self, name: str) -> Account:

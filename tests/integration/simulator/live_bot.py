@@ -224,8 +224,8 @@ class Desk:
         assert total == funds.deposits
 
 
-def simulator(seed: int = 11):
+def simulator(seed: int = 11, tls_port: int = 0):
     """Serve a falling market with one account."""
     market = Falling(seed)
     trading = Trading([replace(account("live", KEY, SECRET, 10_000))])
-    return market, serving(market, at=CALM, tls_port=0, trading=trading)
+    return market, serving(market, at=CALM, tls_port=tls_port, trading=trading)

@@ -1,11 +1,15 @@
 """Real Freqtrade is killed in the middle of each state of an order, and comes back.
 
-Judged by the exchange's own books: nothing is ordered twice, nothing is left behind.
+Judged by the exchange's own books: nothing is ordered twice, nothing is left behind. And the other
+way round: the simulator is the one that begins anew.
 """
+
+import time
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.integration.simulator.live_bot import FREQTRADE
+from tests.integration.simulator.live_bot import FREQTRADE, Bot, Desk, simulator
 
 pytestmark = [
     pytest.mark.prove,
@@ -104,3 +108,28 @@ def test_while_the_position_is_liquidated_unwatched(desk, start):
     bot.start()
     bot.until(lambda: bot.closed(number), 120)
     assert [each.auto_close for each in desk.account.orders.values()].count("LIQUIDATION") == 1
+
+
+def test_while_the_simulator_begins_anew(tmp_path):
+    """The bot keeps the numbers of its orders in a column that takes none twice, or dies."""
+    market, serving = simulator()
+    with serving as sim:
+        bot = Bot(tmp_path, sim.tls_url)
+        bot.start()
+        number = bot.enter("long", leverage=5)
+        bot.until(lambda: bot.knows_stop(number))
+        (before,) = Desk(sim, market).stops
+        port = urlsplit(sim.tls_url).port
+    market, serving = simulator(tls_port=port)
+    try:
+        with serving as sim:
+            desk = Desk(sim, market)
+            (after,) = bot.until(lambda: desk.stops, 120)
+            assert after.algo_id != before.algo_id
+            time.sleep(3)  # it would have died of writing it down
+            assert bot.process.poll() is None
+            assert bot.api.get("/show_config").json()["state"] == "running"
+            assert "Traceback" not in bot.log
+    finally:
+        bot.stop()
+        bot.api.close()

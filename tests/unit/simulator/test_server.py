@@ -1,7 +1,12 @@
 import asyncio
+import gc
 import socket
+import ssl
 import urllib.request
+import warnings
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -86,3 +91,23 @@ def test_an_instant_without_data_is_refused(put, walk, year):
     message = rf"at: nothing was traded at {year}.*; choose .* from 2024-01-01 to 2024-01-03"
     with pytest.raises(ConfigError, match=message), serving(recorded, at=at):
         pass
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_clients_that_do_not_let_go_leave_nothing_open(market, is_silent):
+    """A TLS connection ends with the other's consent, which a hung client does not give."""
+    trusting = ssl._create_unverified_context()
+    with ExitStack() as clients:
+        with serving(market, tls_port=0) as simulator:
+            port = urlsplit(simulator.tls_url).port
+            for _ in range(3):
+                plain = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+                if is_silent:
+                    continue  # not even the handshake
+                client = clients.enter_context(trusting.wrap_socket(plain))
+                client.sendall(b"GET /fapi/v1/time HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        with warnings.catch_warnings(record=True) as left:
+            warnings.simplefilter("always")
+            gc.collect()
+    assert [str(each.message) for each in left] == []

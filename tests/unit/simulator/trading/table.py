@@ -83,7 +83,7 @@ class Script:
 class Table:
     """An exchange, its market and short words for orders."""
 
-    def __init__(self, **specs: int) -> None:
+    def __init__(self, *, start_ms: int = START_MS, **specs: int) -> None:
         self.specs = [
             AccountSpec(name, f"key-{name}", f"secret-{name}", amount * ONE)
             for name, amount in (specs or {"alice": 10_000, "bob": 10_000}).items()
@@ -95,13 +95,13 @@ class Table:
             self.contracts,
             self.specs,
             self.market,
-            start_ms=START_MS,
+            start_ms=start_ms,
             log=self.log,
             insurance=1_000_000 * ONE,
         )
         self.events: list[object] = []
         self.exchange.subscribe(self.events.append)
-        self.now_ms = START_MS
+        self.now_ms = start_ms
 
     def order(self, account: str, side: str, quantity: int, price: int = 0, **more: object):
         """Place a limit order, or a market order without a price."""

@@ -14,6 +14,7 @@ from automation.simulator.trading.rejected import Rejected
 from automation.simulator.trading.replay import replay
 from automation.simulator.trading.sights import Settlement
 from automation.simulator.trading.units import ONE
+from tests.unit.simulator.trading.table import START_MS
 
 BTC = 300_000  # ticks of 0.1: 30,000
 
@@ -33,6 +34,19 @@ def test_market_order_pays_the_ask_and_the_taker_fee(table):
     assert alice.wallet == 10_000 * ONE - fee
     assert table.position("alice").cost == cost
     table.check_money()
+
+
+def test_one_that_was_started_later_gives_no_number_again(make_table):
+    """A bot that lives on keeps the numbers of its orders, and dies of one that comes twice."""
+    given = []
+    for start_ms in (START_MS, START_MS + 1000):
+        table = make_table(start_ms=start_ms)
+        orders = [table.order("alice", "BUY", 1) for _ in range(200)]
+        stop = table.stop("alice", "SELL", 100, BTC - 300, reduce_only=True)
+        trades = [fill.trade_id for fill in table.exchange.accounts["alice"].fills["BTCUSDT"]]
+        given.append({*(order.order_id for order in orders), stop.algo_id, *trades})
+    assert not given[0] & given[1]
+    assert max(given[1]) < 1 << 53
 
 
 def test_limit_order_rests_until_trades_reach_it_and_pays_as_maker(table):
