@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -15,10 +16,11 @@ from automation.alerts.settings import Settings
 from automation.app.alerting import read_alerts, serve
 from automation.app.journals import anchor_of
 from automation.app.limits import note_limits
+from automation.app.rehearsal_job import Rehearsals
 from automation.app.storage import forward, forwarders, has_journal, open_journal
 from automation.core.config import Fleet, Venue
 from automation.core.configfile import load_fleet
-from automation.core.errors import ConfigError, DependencyError, FreqfleetError, Refusal
+from automation.core.errors import ConfigError, DependencyError, FreqfleetError
 from automation.core.files import write_whole
 from automation.core.model import FleetStatus
 from automation.core.paths import configs, home, root
@@ -28,7 +30,6 @@ from automation.fleet.daemon import start_detached
 from automation.fleet.doctor import Check, doctor
 from automation.fleet.home import Home
 from automation.fleet.lease import Lease, Terms
-from automation.fleet.lifecycle.changes import Rehearsal
 from automation.fleet.live import LiveQuestion, check_live, confirm_live
 from automation.fleet.schedule.planning import refuse_wrong_times
 from automation.fleet.schedule.scheduler import Place, Scheduler
@@ -114,11 +115,12 @@ async def _fly(
     folder, newest = Home(home()), journal.last()
     told = _Told(journal, newest.sequence if newest else 0)
     note_limits(journal, fleet)
+    rehearsals = Rehearsals()
     scheduler = Scheduler(fleet, Place(folder, root()), Chronicle(journal))
     around = Surroundings(
         actor=actor(),
         lease=lease,
-        rehearse=_rehearse,
+        rehearse=rehearsals.hold,
         applied=lambda changed, who: _applied(journal, scheduler, changed, who),
     )
     supervisor = Supervisor(fleet, folder.path, journal, around)
@@ -131,7 +133,7 @@ async def _fly(
     try:
         await supervisor.run(None if tell is None else lambda s: tell(s, told.news()))
     finally:
-        await _end(beside)
+        await _end([*beside, *rehearsals.under_way])
 
 
 def _applied(journal: Journal, scheduler: Scheduler, fleet: Fleet, who: str) -> None:
@@ -140,7 +142,7 @@ def _applied(journal: Journal, scheduler: Scheduler, fleet: Fleet, who: str) -> 
     scheduler.renew(fleet)
 
 
-async def _end(tasks: Sequence["asyncio.Task[None]"]) -> None:
+async def _end(tasks: Sequence["asyncio.Task[Any]"]) -> None:
     """Cancel until all have ended: a library may swallow one cancellation, not all."""
     pending = set(tasks)
     while pending:
@@ -174,12 +176,6 @@ def write_fleet_file(path: Path, text: str, *, overwrite: bool) -> None:
         cure = "name another with --output, or add --force"
         raise ConfigError("there is a file already", where=str(path), cure=cure)
     write_whole(path, text.encode())
-
-
-async def _rehearse(asked: Rehearsal) -> Refusal | None:
-    from automation.app.rehearsal import rehearse  # noqa: PLC0415  not for every freqfleet status
-
-    return await rehearse(asked)
 
 
 class _Told:

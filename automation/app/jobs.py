@@ -5,7 +5,7 @@ in the image that the fleet's bots run in, as a container of its own.
 FREQFLEET_JOBS=docker asks for that anywhere, FREQFLEET_JOBS=here forbids it. The words that were
 typed are handed on as they are; files and folders among them are mounted where they are. What the
 command tells the journal is taken down here, for the container does not see the state folder.
-Called by `__main__` before anything else.
+Called by `__main__` before anything else; `rehearsal_job` asks where jobs are contained.
 """
 
 import os
@@ -60,7 +60,7 @@ def job_of(words: Sequence[str], settings: "Docker") -> "Job":
 
     results = tuple(dict.fromkeys(_results(words)))
     for folder in results:
-        _make(folder)
+        make_folder(folder)
     limits = settings.jobs
     return Job(
         words=tuple(words),
@@ -68,7 +68,7 @@ def job_of(words: Sequence[str], settings: "Docker") -> "Job":
         cwd=Path.cwd(),
         readable=tuple(path for path in _readable(words, settings) if path not in results),
         writable=results,
-        environment=_environment(),
+        environment=environment(),
         python=settings.python,
         user=settings.user,
         memory_mb=limits.memory_mb,
@@ -82,6 +82,14 @@ def _settings(words: Sequence[str]) -> "Docker | None":
     """Tell how the command is contained; None when it runs here."""
     if not any(tuple(words[: len(one)]) == one for one in COMMANDS) or {"-h", "--help"} & {*words}:
         return None
+    return contained()
+
+
+def contained() -> "Docker | None":
+    """Tell how what needs Freqtrade is contained on this machine; None when it runs here, or nowhere.
+
+    Raises ConfigError where that is not clear.
+    """
     choice = os.environ.get(CHOICE, "")
     if choice not in _CHOICES:
         cure = "write docker or here, or leave it out"
@@ -144,14 +152,16 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield (name, value) if is_whole else (word, following)
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder that a job writes to; ConfigError where that is not allowed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot be made: {error.strerror}", where=str(folder)) from None
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Make the environment of a job: where things are, and nothing else of ours."""
     kept = {name: os.environ[name] for name in ("NO_COLOR", "COLUMNS") if name in os.environ}
     return {**kept, "FREQFLEET_ROOT": str(root()), "FREQFLEET_HOME": str(home()), CHOICE: "here"}
 

@@ -2,7 +2,7 @@
 
 The gate's own checks on a synthetic market, with the bot's layers, in processes of their own that
 are bounded in time and memory. What was judged once is not judged again, so that ten bots of one
-strategy cost one rehearsal. Handed to the supervisor by `fleets`.
+strategy cost one rehearsal. Called by `rehearsal_job`, and by the command that it runs in containers.
 """
 
 import asyncio
@@ -10,13 +10,14 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
+from automation.app.rehearsal_job import LONGEST, PAIRS, read_asked, settled
 from automation.backtest import FreqtradeBacktester, find_strategy
 from automation.core.clock import to_ms
 from automation.core.errors import ConfigError, Refusal
@@ -33,12 +34,10 @@ from automation.gates.sources import find_sources
 from automation.gates.verdicts import CHECKS, Status
 from automation.simulator import Simulator, freqtrade_overlay, open_market, write_data_folder
 
-PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT")
 TIMEFRAMES = ("5m", "15m", "1h", "4h", "1d")
 FIRST, LAST = datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 4, 11, tzinfo=UTC)
 BEGIN = datetime(2024, 3, 11, tzinfo=UTC)  # the judged month; what lies before is for start-up
 _ASKED = ("loads", "truncation", "runs")
-_OUR_OWN = ("telegram", "webhook", "api_server", "external_message_consumer", "pairlists")
 
 
 async def rehearse(asked: Rehearsal) -> Refusal | None:
@@ -46,9 +45,6 @@ async def rehearse(asked: Rehearsal) -> Refusal | None:
 
     Raises DependencyError where something outside failed.
     """
-    if find_spec("freqtrade") is None:
-        cure = f"freqfleet bot restart {asked.bot.name} takes the change as it is"
-        return Refusal(f"there is no Freqtrade beside the supervisor to rehearse it with; {cure}")
     with TemporaryDirectory(prefix="freqfleet-rehearsal-") as name:
         scratch = Path(name)
         layers = _layers(asked, scratch / "layers")
@@ -65,23 +61,26 @@ async def rehearse(asked: Rehearsal) -> Refusal | None:
     wrong = [check for check in report.reasons if check.status in (Status.FAIL, Status.NOT_JUDGED)]
     if not wrong:
         return None
-    return Refusal("; ".join(f"{check.name}: {check.sentence}" for check in wrong)[:600])
+    return Refusal("; ".join(f"{check.name}: {check.sentence}" for check in wrong)[:LONGEST])
+
+
+async def answer(file: Path) -> Refusal | None:
+    """Try what `rehearsal_job` handed to a container.
+
+    Raises ConfigError for a file that is none of its, DependencyError as `rehearse`.
+    """
+    try:
+        asked = read_asked(file)
+    except (OSError, ValidationError) as error:
+        raise ConfigError(f"is no rehearsal: {error}", where=str(file)) from None
+    return await rehearse(asked)
 
 
 def _layers(asked: Rehearsal, folder: Path) -> tuple[Path, ...]:
-    """Lay the bot's layers, and what the fleet file says, over the pack's for backtests."""
-    merged = read_layers(asked.configs)
-    merged = {key: value for key, value in merged.items() if key not in _OUR_OWN} | asked.settings
-    merged.pop("available_capital", None)
-    exchange = merged.get("exchange", {})
-    kept = {"pair_whitelist": list(PAIRS), "pair_blacklist": exchange.get("pair_blacklist", [])}
-    merged |= {"pairlists": [{"method": "StaticPairList"}], "dry_run": True}
-    merged["exchange"] = {**exchange, **kept, "key": "", "secret": ""}
-    if not merged.get("dry_run_wallet"):
-        merged["dry_run_wallet"] = asked.bot.capital_usdt
+    """Lay the bot's settings over the pack's for backtests."""
     folder.mkdir()
     file = folder / "bot.json"
-    file.write_bytes(orjson.dumps(merged))
+    file.write_bytes(orjson.dumps(settled(asked)))
     return (file, configs() / "offline.json")
 
 

@@ -11,6 +11,7 @@ from automation.cli.bot import bot
 from automation.cli.gate import program as gate
 from automation.cli.journal import journal
 from automation.cli.panic import panic
+from automation.cli.rehearse import rehearse
 from automation.cli.train import program as train
 from automation.cli.tune import program as tune
 
@@ -27,6 +28,7 @@ for command in (fleet.init, fleet.up, fleet.down, fleet.status, fleet.doctor):
 program.command()(panic)
 program.command()(change.reload)
 program.command()(change.apply)
+program.command(hidden=True)(rehearse)
 program.add_typer(bot, name="bot")
 program.command()(simulate.simulate)
 program.command()(backtest.backtest)

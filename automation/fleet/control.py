@@ -97,12 +97,14 @@ class ControlServer:
                 self._remove()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
-            line = await reader.readline()
-            answer = await self._reply(line)
-            writer.write(orjson.dumps(answer) + b"\n")
-            await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
+                line = await reader.readline()
+                answer = await self._reply(line)
+                writer.write(orjson.dumps(answer) + b"\n")
+                await writer.drain()
+        finally:
+            writer.close()  # also when it is cancelled: nobody waits for an answer then
 
     async def _reply(self, line: bytes) -> dict[str, Any]:
         try:

@@ -4,17 +4,19 @@ For a sidecar without Freqtrade. The container is bounded and confined like a bo
 at all (the command brings its own exchange), reads what it is given and writes only where its
 results go. It is on a leash (`core.leash`): killed at its time limit, and when this process ends,
 however that comes about; the engine itself removes it. Refuses to know which commands there are.
-Called by `app.jobs`.
+Called by `app.jobs` for what a person typed, by `app.rehearsal_job` from the supervisor's threads.
 """
 
 import fcntl
+import io
 import os
 import shutil
 import signal
+import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import BinaryIO
@@ -26,7 +28,7 @@ from automation.core.seams import Container, Launch, Mount
 from automation.fleet.contained import USER_BASE, user_of_ours
 from automation.fleet.containers.engine import Engine
 from automation.fleet.containers.spec import arguments
-from automation.fleet.home import make_private
+from automation.fleet.home import disk_error, make_private
 
 UNIT = "job"
 POLL_S = 0.1
@@ -34,6 +36,9 @@ ASK_EVERY_S = 2.0
 GONE_WITHIN_S = 10.0
 MOST_AT_ONCE = 1 << 20
 KILLED = 137
+Told = Callable[[], int]
+"""Gives the signal that asks a job to end; 0 while none does. SIGKILL ends it at once."""
+
 _START = 'exec "${FREQFLEET_PYTHON:-$0}" -m automation "$@"'
 
 
@@ -43,7 +48,7 @@ class Job:
 
     words: tuple[str, ...]  # of the command line, without `freqfleet`
     image: str
-    cwd: Path
+    cwd: Path | None = None  # without it its scratch folder
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +58,8 @@ class Job:
     cpus: float = 2.0
     pids: int = 512
     limit_s: float = 12 * 3600.0
+    furnish: Callable[[Path], None] | None = None  # lays what it needs into its scratch folder
+    cure: str = "shorten the range, or raise docker.jobs in the fleet file"  # when it was killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,8 @@ class Done:
 
     code: int
     told: tuple[str, ...] = ()
+    out: bytes = b""  # of a job that was run for its answer
+    err: bytes = b""
 
 
 class _Tail:
@@ -84,19 +93,50 @@ _Tails = tuple[tuple[_Tail, BinaryIO], ...]
 
 
 def run(engine: Engine, job: Job, place: Path, out: BinaryIO, err: BinaryIO) -> Done:
-    """Run a job to its end, with what it prints copied to `out` and `err`.
+    """Run a job to its end, with what it prints copied to `out` and `err`, signals passed on to it.
 
-    `place` holds its scratch folder. DependencyError when the engine, the image or the memory limit
-    does not let it run; TransientError when the engine does not answer.
+    `place` holds its scratch folder. For the main thread. DependencyError when the engine, the
+    image or the memory limit does not let it run; TransientError when the engine does not answer.
     """
+    return _perform(engine, job, place, (out, err), _signals)
+
+
+def run_until(engine: Engine, job: Job, place: Path, is_over: threading.Event) -> Done:
+    """Run a job to its end and give what it printed, in any thread; killed once `is_over` is set.
+
+    Returns after the container is gone. Raises as `run`.
+    """
+    out, err = io.BytesIO(), io.BytesIO()
+    done = _perform(
+        engine,
+        job,
+        place,
+        (out, err),
+        lambda: nullcontext(lambda: signal.SIGKILL if is_over.is_set() else 0),
+    )
+    return replace(done, out=out.getvalue(), err=err.getvalue())
+
+
+def _perform(
+    engine: Engine,
+    job: Job,
+    place: Path,
+    streams: tuple[BinaryIO, BinaryIO],
+    listen: Callable[[], AbstractContextManager[Told]],
+) -> Done:
     with _scratch(place) as folder:
+        _furnish(job, folder)
         _give(job, folder)
         launch = _launch(job, folder)
         container = engine.create(arguments(launch) | {"auto_remove": True})
         try:
             engine.start(container)
-            tails = ((_Tail(folder / OUT), out), (_Tail(folder / ERR), err))
-            code = _follow(engine, container, job, folder, tails)
+            tails = tuple(
+                (_Tail(folder / name), stream)
+                for name, stream in zip((OUT, ERR), streams, strict=True)
+            )
+            with listen() as told:
+                code = _follow(engine, container, job, folder, tails, told)
         finally:
             _remove(engine, container)
         with suppress(OSError):
@@ -140,34 +180,37 @@ def _launch(job: Job, folder: Path) -> Launch:
         folder=folder,
         argv=("/bin/sh", "-c", _START, job.python, *words),
         env=environment,
-        cwd=job.cwd,
+        cwd=job.cwd or folder,
         console=folder / OUT,
         mark=str(folder),
         container=container,
     )
 
 
-def _follow(engine: Engine, container: str, job: Job, folder: Path, tails: _Tails) -> int:
+def _follow(  # noqa: PLR0917  the parts of one run
+    engine: Engine, container: str, job: Job, folder: Path, tails: _Tails, told: Told
+) -> int:
     """Copy what it prints until it has ended; gives its exit code."""
     deadline, asked_s = time.monotonic() + job.limit_s + GRACE_S, time.monotonic()
-    with _told_to_stop() as told:
-        while True:
-            is_over = (folder / EXIT).exists()
-            _copy(tails)
-            if is_over:
-                return _code(job, folder)
-            now_s = time.monotonic()
-            if told and deadline > now_s + GRACE_S:  # asked to end: as a terminal would
-                deadline = now_s + GRACE_S
-                engine.signal(container, told[0])
-            if now_s >= deadline:
-                return 128 + told[0] if told else KILLED
-            if now_s - asked_s >= ASK_EVERY_S:
-                asked_s = now_s
-                if not _lives(engine, container) and not (folder / EXIT).exists():
-                    _copy(tails)
-                    raise _vanished(job, folder)
-            time.sleep(POLL_S)
+    while True:
+        is_over = (folder / EXIT).exists()
+        _copy(tails)
+        if is_over:
+            return _code(job, folder)
+        now_s, number = time.monotonic(), told()
+        if number == signal.SIGKILL:
+            return KILLED  # whoever removes the container kills it
+        if number and deadline > now_s + GRACE_S:  # asked to end: as a terminal would
+            deadline = now_s + GRACE_S
+            engine.signal(container, number)
+        if now_s >= deadline:
+            return 128 + number if number else KILLED
+        if now_s - asked_s >= ASK_EVERY_S:
+            asked_s = now_s
+            if not _lives(engine, container) and not (folder / EXIT).exists():
+                _copy(tails)
+                raise _vanished(job, folder)
+        time.sleep(POLL_S)
 
 
 def _lives(engine: Engine, container: str) -> bool:
@@ -185,7 +228,7 @@ def _code(job: Job, folder: Path) -> int:
         raise DependencyError(
             f"it was killed; it may use {limits}",
             where=f"{' '.join(job.words[:2])} in a container",
-            cure="shorten the range, or raise docker.jobs in the fleet file",
+            cure=job.cure,
         )
     return code
 
@@ -206,13 +249,13 @@ def _copy(tails: _Tails) -> None:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[list[int]]:
+def _signals() -> Iterator[Told]:
     """Collect the signals that ask this process to end, instead of ending at once."""
     told: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(n, lambda got, _frame: told.append(got)) for n in numbers]
     try:
-        yield told
+        yield lambda: told[0] if told else 0
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
@@ -239,6 +282,15 @@ def _scratch(place: Path) -> Iterator[Path]:
 def _is_left(folder: Path) -> bool:
     """Tell whether its asker is gone; a folder without a lock is being made at this moment."""
     return probe(folder / LOCK) is Flock.FREE
+
+
+def _furnish(job: Job, scratch: Path) -> None:
+    if job.furnish is None:
+        return
+    try:
+        job.furnish(scratch)
+    except OSError as error:
+        raise disk_error(error, scratch) from None
 
 
 def _give(job: Job, scratch: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from automation.core.errors import DependencyError, TransientError
 from automation.fleet.containers.engine import Engine
-from automation.fleet.containers.jobs import Job, run
+from automation.fleet.containers.jobs import Job, run, run_until
 from automation.journal import Journal
 from automation.simulator import write_data_folder
 from tests.contract.docker_engine import BORROWED, IMAGE
@@ -184,6 +184,45 @@ def test_an_interrupt_reaches_it(finish, job_of, engine):
     code, said, told = finish(job_of("wait"))
     assert (code, said, told) == (130, "waits\n", "was interrupted\n")
     assert containers(engine) == []
+
+
+def test_in_a_thread_it_gives_its_answer_or_ends_as_soon_as_it_is_told(job_of, engine, tmp_path):
+    seen, is_over = [], threading.Event()
+
+    def ask(job: Job) -> threading.Thread:
+        place = tmp_path / "jobs"
+        thread = threading.Thread(
+            target=lambda: seen.append(run_until(engine, job, place, is_over))
+        )
+        thread.start()
+        return thread
+
+    ask(job_of("show", "3")).join(60)
+    assert (seen[0].code, json.loads(seen[0].out)["interfaces"]) == (3, ["lo"])
+    waiting = ask(job_of("wait"))
+    until(lambda: [out for out in (tmp_path / "jobs").glob("*/out") if out.read_text()])
+    began_s = time.monotonic()
+    is_over.set()
+    waiting.join(60)
+    assert time.monotonic() - began_s < 8  # no grace, as an interrupt has
+    assert seen[1].code == 137
+    assert containers(engine) == []
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_a_job_is_furnished_and_works_where_that_lies(finish, job_of, tmp_path):
+    furnished = replace(
+        job_of("show", "0"), cwd=None, furnish=lambda folder: (folder / "given").write_text("x")
+    )
+    _, said, _ = finish(furnished)
+    assert Path(json.loads(said)["cwd"]).parent == tmp_path / "jobs"
+
+    def refuse(_folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(DependencyError, match="No space left"):
+        finish(replace(furnished, furnish=refuse))
+    assert list((tmp_path / "jobs").iterdir()) == []
 
 
 def test_an_image_without_freqfleet_is_told(finish, job_of):
