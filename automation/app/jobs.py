@@ -1,7 +1,7 @@
 """Which commands run as containers of the bot image, and with what: the seam before the command line.
 
-Where no Freqtrade is installed beside the supervisor (the sidecar's image), whatever needs it runs
-in the image that the fleet's bots run in, as a container of its own.
+Where no Freqtrade is installed beside the supervisor (the sidecar's image), whatever needs it, or
+what comes with it, runs in the image that the fleet's bots run in, as a container of its own.
 FREQFLEET_JOBS=docker asks for that anywhere, FREQFLEET_JOBS=here forbids it. The words that were
 typed are handed on as they are; files and folders among them are mounted where they are. What the
 command tells the journal is taken down here, for the container does not see the state folder.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from automation.core.config import Docker
     from automation.fleet.containers.jobs import Job
 
-COMMANDS = (("backtest",), ("tune", "run"), ("gate", "run"))
+COMMANDS = (("backtest",), ("tune", "run"), ("gate", "run"), ("train", "regime"))
 CHOICE = "FREQFLEET_JOBS"
 _CHOICES = frozenset({"", "here", "docker"})
 _WRITTEN_FOLDERS = frozenset({"--results", "--cache", "--report"})
@@ -62,11 +62,12 @@ def job_of(words: Sequence[str], settings: "Docker") -> "Job":
     for folder in results:
         make_folder(folder)
     limits = settings.jobs
+    written = {*results, *_written_files(words)}  # mounted by itself a file cannot be replaced
     return Job(
         words=tuple(words),
         image=settings.image,
         cwd=Path.cwd(),
-        readable=tuple(path for path in _readable(words, settings) if path not in results),
+        readable=tuple(path for path in _readable(words, settings) if path not in written),
         writable=results,
         environment=environment(),
         python=settings.python,
@@ -124,12 +125,11 @@ def _readable(words: Sequence[str], settings: "Docker") -> Iterator[Path]:
 
 def _results(words: Sequence[str]) -> Iterator[Path]:
     """Name the folders that a command writes its results to."""
-    named = list(_options(words))
+    named, files = list(_options(words)), list(_written_files(words))
+    yield from (file.parent for file in files)
     for name, value in named:
         if name in _WRITTEN_FOLDERS:
             yield Path(value).expanduser().absolute()
-        elif name in _WRITTEN_FILES:
-            yield Path(value).expanduser().absolute().parent
         elif name == "--storage" and value.startswith(_SQLITE):
             yield Path(value.removeprefix(_SQLITE)).absolute().parent
         elif name == "--storage" and "://" in value:
@@ -141,8 +141,17 @@ def _results(words: Sequence[str]) -> Iterator[Path]:
     if words[0] == "backtest":
         if "--results" not in dict(named):
             yield root() / "user_data" / "backtest_results"
+    elif words[0] == "train":
+        if not files:
+            yield root() / "user_data" / "models"
     else:
         yield home() / {"tune": "tuning"}.get(words[0], words[0])
+
+
+def _written_files(words: Sequence[str]) -> Iterator[Path]:
+    for name, value in _options(words):
+        if name in _WRITTEN_FILES:
+            yield Path(value).expanduser().absolute()
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:

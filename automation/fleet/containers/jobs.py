@@ -299,5 +299,7 @@ def _give(job: Job, scratch: Path) -> None:
         return
     uid, gid = (int(number) for number in (job.user or user_of_ours()).split(":"))
     for top in (*job.writable, scratch):
-        for path in (top, *top.rglob("*")):
+        # Where the command stands in the folder it only adds a file to it: the rest is not its own.
+        is_around = job.cwd is not None and job.cwd.is_relative_to(top)
+        for path in (top, *(() if is_around else top.rglob("*"))):
             os.chown(path, uid, gid, follow_symlinks=False)

@@ -11,15 +11,16 @@ import yaml
 from docker.models.containers import _create_container_args
 from docker.types import ContainerConfig
 
-from automation.app import jobs
+from automation.app import jobs, rehearsal_job
 from automation.app.fleets import read_fleet
-from automation.core.config import Docker
+from automation.core.config import Bot, Docker
 from automation.core.errors import Refusal
 from automation.fleet.contained import listen_address
 from automation.fleet.containers.jobs import _launch as launch_job
 from automation.fleet.containers.rules import Rules, rebuild
 from automation.fleet.containers.spec import arguments
 from automation.fleet.home import Home
+from automation.fleet.lifecycle.changes import Rehearsal
 from automation.fleet.render import launch_of
 from automation.fleet.site import Site
 
@@ -126,15 +127,30 @@ def test_the_bots_of_a_profile_pass_its_filter(composed, profile):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("words", [("backtest", "S"), ("tune", "run", "S"), ("gate", "run", "f")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("backtest", "S"),
+        ("tune", "run", "S"),
+        ("gate", "run", "f"),
+        ("train", "regime"),
+        ("rehearse",),
+    ],
+)
 def test_the_jobs_of_a_profile_pass_its_filter(composed, profile, words, monkeypatch):
     home = REPOSITORY / "user_data" / "freqfleet"
     monkeypatch.setenv("FREQFLEET_HOME", str(home))
     monkeypatch.chdir(REPOSITORY / "strategies")  # what a gate judges; the sidecar sees no more
-    monkeypatch.setattr(jobs, "_make", lambda _: None)
+    for module in (jobs, rehearsal_job):
+        monkeypatch.setattr(module, "make_folder", lambda _: None)
     rules = rules_of(composed[profile]["filter"])
     (image,) = rules.images
-    job = jobs.job_of(words, Docker(image=image, user="1000:1000"))
+    settings = Docker(image=image, user="1000:1000")
+    if words == ("rehearse",):  # the supervisor's own
+        asked = Rehearsal(Bot(name="a", strategy="S"), home / "bots/a/candidate/strategies", (), {})
+        job = rehearsal_job.job_of(asked, settings)
+    else:
+        job = jobs.job_of(words, settings)
     asked = arguments(launch_job(job, home / "jobs" / "job-x")) | {"auto_remove": True}
     made = rebuild(rules, json.dumps(ContainerConfig("1.41", **_as_sent(asked))).encode())
     assert not isinstance(made, Refusal), made

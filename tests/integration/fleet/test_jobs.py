@@ -297,6 +297,29 @@ def test_a_backtest_runs_in_the_bot_image_as_beside_it(sidecar, engine, freqflee
     assert containers(engine) == []
 
 
+@pytest.mark.long
+def test_a_training_in_the_bot_image_writes_what_one_beside_it_writes(
+    sidecar, engine, freqfleet, tmp_path
+):
+    data = tmp_path / "data"
+    start, end = datetime(2023, 7, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
+    write_data_folder(data, ("BTC/USDT:USDT",), ("1h",), start, end, 7)
+    words = (
+        "train", "regime", "--data", data, "-p", "BTC/USDT:USDT", "--timeframe", "1h",
+        "--until", "2024-02-28", "--window-days", "120", "--step-days", "60",
+    )  # fmt: skip
+    there, here = tmp_path / "models" / "there.json", tmp_path / "here.json"
+    there.parent.mkdir()
+    there.write_text("of the last time")
+    running = sidecar(*words, "-o", there)
+    said, told = running.communicate(timeout=280)
+    assert running.returncode == 0, told
+    assert str(there) in said
+    assert freqfleet(*words, "-o", here).returncode == 0
+    assert there.read_text() == here.read_text()
+    assert containers(engine) == []
+
+
 STRATEGIES = REPOSITORY / "tests" / "integration" / "tuning" / "strategies"
 
 

@@ -82,7 +82,21 @@ def test_each_command_writes_to_its_own_folder(home, tmp_path):
     own = ("tune", "run", "S", "--storage", f"sqlite:///{tmp_path}/s/one.sqlite")
     assert list(jobs._results(own)) == [tmp_path / "s", home / "tuning"]
     report = ("gate", "run", "--report", "report", "--summary=page/gate.md")
-    assert list(jobs._results(report)) == [tmp_path / "report", tmp_path / "page", home / "gate"]
+    assert list(jobs._results(report)) == [tmp_path / "page", tmp_path / "report", home / "gate"]
+
+
+def test_a_training_writes_its_file_even_over_the_last_one(home, tmp_path):
+    train = ("train", "regime", "--data", str(tmp_path / "data"), "--until", "2024-06-30")
+    (tmp_path / "data").mkdir()
+    assert list(jobs._results(train)) == [root() / "user_data" / "models"]
+    kept = tmp_path / "kept" / "regime.json"
+    kept.parent.mkdir()
+    kept.write_text("{}")
+    for words in ((*train, "-o", str(kept)), (*train, f"--output={kept}")):
+        job = job_of(words, Docker())
+        assert job.writable == (kept.parent,)
+        assert tmp_path / "data" in job.readable
+        assert kept not in job.readable  # a file that is mounted cannot be replaced
 
 
 def test_a_gate_sees_the_folder_it_judges_but_neither_state_nor_history(home, tmp_path):
