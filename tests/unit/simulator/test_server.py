@@ -111,3 +111,24 @@ def test_clients_that_do_not_let_go_leave_nothing_open(market, is_silent):
             warnings.simplefilter("always")
             gc.collect()
     assert [str(each.message) for each in left] == []
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_clients_that_come_as_it_closes_leave_nothing_open(market, is_tls):
+    """Whichever turn of the loop they are accepted in: of one asyncio itself loses connections."""
+
+    async def close_after(turns: int, clients: ExitStack) -> None:
+        at = datetime(2024, 1, 2, tzinfo=UTC)
+        async with Simulator(market, tls_port=0, manual=True, at=at) as sim:
+            port = urlsplit(sim.tls_url).port if is_tls else sim.port
+            for _ in range(20):
+                clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    for turns in range(6):
+        with warnings.catch_warnings(record=True) as left, ExitStack() as clients:
+            warnings.simplefilter("always")
+            asyncio.run(close_after(turns, clients))
+            gc.collect()
+        assert [str(each.message) for each in left] == [], f"after {turns} turns"
