@@ -27,7 +27,7 @@ from automation.core.leash import ERR, EXIT, GRACE_S, LOCK, OUT, TOLD, TOLD_VARI
 from automation.core.seams import Container, Launch, Mount
 from automation.fleet.contained import USER_BASE, user_of_ours
 from automation.fleet.containers.engine import Engine
-from automation.fleet.containers.spec import arguments
+from automation.fleet.containers.spec import arguments, name_for
 from automation.fleet.home import disk_error, make_private
 
 UNIT = "job"
@@ -124,7 +124,7 @@ def _perform(
     streams: tuple[BinaryIO, BinaryIO],
     listen: Callable[[], AbstractContextManager[Told]],
 ) -> Done:
-    with _scratch(place) as folder:
+    with _scratch(engine, place) as folder:
         _furnish(job, folder)
         _give(job, folder)
         launch = _launch(job, folder)
@@ -262,11 +262,13 @@ def _signals() -> Iterator[Told]:
 
 
 @contextmanager
-def _scratch(place: Path) -> Iterator[Path]:
+def _scratch(engine: Engine, place: Path) -> Iterator[Path]:
     """Make a folder whose lock we hold; those of dead askers are removed."""
     make_private(place)
     for left in place.iterdir():
         if _is_left(left):
+            with suppress(DependencyError):  # it may have been created and never started
+                engine.remove(name_for(UNIT, str(left)))
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(mkdtemp(prefix="job-", dir=place))
     lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

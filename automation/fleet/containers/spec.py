@@ -26,7 +26,12 @@ def container_of(launch: Launch) -> Container:
 
 def name_of(launch: Launch) -> str:
     """Name the container: one state folder's unit always gets the same, so it exists at most once."""
-    return f"freqfleet-{launch.unit.lstrip('_')}-{sha256(launch.mark.encode()).hexdigest()[:10]}"
+    return name_for(launch.unit, launch.mark)
+
+
+def name_for(unit: str, mark: str) -> str:
+    """Name the container that a unit of this mark has, or would have."""
+    return f"freqfleet-{unit.lstrip('_')}-{sha256(mark.encode()).hexdigest()[:10]}"
 
 
 def arguments(launch: Launch) -> dict[str, Any]:

@@ -18,7 +18,8 @@ import pytest
 
 from automation.core.errors import DependencyError, TransientError
 from automation.fleet.containers.engine import Engine
-from automation.fleet.containers.jobs import Job, run, run_until
+from automation.fleet.containers.jobs import Job, _launch, run, run_until
+from automation.fleet.containers.spec import arguments
 from automation.journal import Journal
 from automation.simulator import write_data_folder
 from tests.contract.docker_engine import BORROWED, IMAGE
@@ -151,9 +152,6 @@ def test_it_writes_where_its_results_go_and_nowhere_else(finish, job_of, package
 
 
 def test_it_is_not_root_unless_it_is_told_to(job_of, tmp_path):
-    from automation.fleet.containers.jobs import _launch
-    from automation.fleet.containers.spec import arguments
-
     asked = arguments(_launch(job_of("show", user=None), tmp_path))
     assert asked["user"] != "0:0"
     assert (asked["network_mode"], asked["read_only"], asked["cap_drop"]) == ("none", True, ["ALL"])
@@ -206,6 +204,18 @@ def test_in_a_thread_it_gives_its_answer_or_ends_as_soon_as_it_is_told(job_of, e
     waiting.join(60)
     assert time.monotonic() - began_s < 8  # no grace, as an interrupt has
     assert seen[1].code == 137
+    assert containers(engine) == []
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_what_a_dead_asker_left_is_removed(finish, job_of, engine, tmp_path):
+    left = tmp_path / "jobs" / "job-left"
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    job = job_of("show", "0")
+    engine.create(arguments(_launch(job, left)))  # and never started
+    assert len(containers(engine)) == 1
+    assert finish(job)[0] == 0
     assert containers(engine) == []
     assert list((tmp_path / "jobs").iterdir()) == []
 
