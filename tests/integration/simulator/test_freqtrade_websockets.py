@@ -15,7 +15,7 @@ import pytest
 
 from automation.simulator import freqtrade_configuration, open_market, serving
 
-pytestmark = pytest.mark.long  # candles of a minute have to be closed three times
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # three candles of a minute must close
 FREQTRADE = Path(sys.executable).with_name("freqtrade")
 PAIRS = ["BTC/USDT:USDT", "ETH/USDT:USDT", "XRP/USDT:USDT"]
 STRATEGY = '''
@@ -107,7 +107,7 @@ def read(bot):
 
 def test_websocket_candles_are_rest_candles_and_nothing_is_warned_of(bot):
     """A candle that the bot has from the stream equals what REST says of it afterwards."""
-    end = time.monotonic() + 270
+    end = time.monotonic() + 480
     while time.monotonic() < end:
         text = bot.log.read_text()
         assert bot.poll() is None, text[-3000:]
