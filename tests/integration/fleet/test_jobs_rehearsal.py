@@ -94,6 +94,16 @@ class Sidecar:
         (folder,) = (self.home / "jobs").iterdir()
         return {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
 
+    async def told(self, count: int) -> list[bool]:
+        """Read what the journal tells of rehearsals, once that many are written down."""
+        for _ in range(300):
+            with Journal.open(self.home / "journal.sqlite", read_only=True) as journal:
+                found = [e.payload["passed"] for e in journal.search(kind="bot.rehearsed")]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"only {found}")
+
     def nothing_is_left(self) -> bool:
         return self.containers() == [] and list((self.home / "jobs").iterdir()) == []
 
@@ -166,9 +176,7 @@ async def test_a_good_change_is_taken_up_and_a_broken_one_refused(sidecar):
         await sidecar.reload()
     assert sidecar.runs() == good
     assert sidecar.nothing_is_left()
-    with Journal.open(sidecar.home / "journal.sqlite", read_only=True) as journal:
-        told = [event.payload["passed"] for event in journal.search(kind="bot.rehearsed")]
-    assert told == [True, False]
+    assert await sidecar.told(2) == [True, False]
 
 
 async def test_a_supervisor_that_ends_leaves_no_rehearsal_behind(sidecar):
