@@ -12,7 +12,12 @@ from automation.worker.kernel.exact import ceil_steps, floor_steps, round_steps,
 from automation.worker.kernel.layout import Ints, Record, Records
 from automation.worker.kernel.policy import policy_stop
 from automation.worker.kernel.switches import ON
-from automation.worker.kernel.value import coins, open_rate, profit_ratio
+from automation.worker.kernel.value import (
+    coins,
+    open_rate,
+    profit_ratio,
+    profit_ratio_between_ticks,
+)
 
 
 @inner
@@ -83,7 +88,11 @@ def move_stop(m: Record, r: Record, t: Record, best: float, adverse: float, fill
 @inner
 def trail(m: Record, r: Record, t: Record, best: float, frac: float) -> None:
     """Trail the stop behind `best` by `frac` or, past the offset, by the positive distance."""
-    profit = profit_ratio(m, t, whole_units(best, m["price_unit"]))
+    price = whole_units(best, m["price_unit"])
+    if float(price) / m["price_unit"] == best or not ON.decimal_value:
+        profit = profit_ratio(m, t, price)
+    else:
+        profit = profit_ratio_between_ticks(m, t, best)
     if ON.trailing_offset and r["trailing_only_offset"] and profit < r["trailing_offset"]:
         return
     if not math.isnan(r["trailing_positive"]) and profit > r["trailing_offset"]:

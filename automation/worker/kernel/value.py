@@ -95,10 +95,22 @@ def decimal_product(first: float, second: float, third: float) -> float:
 @inner
 def profit_ratio(m: Record, t: Record, price: int) -> float:
     """Return the profit at `price` as a fraction of the margin, rounded to 8 decimals."""
+    return ratio_of(t, value_with_fee(m, t["amount"], price, t["is_short"]))
+
+
+@inner
+def profit_ratio_between_ticks(m: Record, t: Record, rate: float) -> float:
+    """Return the same at any rate, such as that of a repriced entry with all digits of its double."""
+    factor = m["with_fee"] if t["is_short"] else m["less_fee"]
+    return ratio_of(t, entry_value(m, t["amount"], rate, factor))
+
+
+@inner
+def ratio_of(t: Record, worth: float) -> float:
+    """Return the profit of a position that is worth `worth`, as a fraction of the margin."""
     if t["open_value"] == 0.0:
         return 0.0
     short = t["is_short"]
-    worth = value_with_fee(m, t["amount"], price, short)
     worth = worth - t["funding"] if short else worth + t["funding"]
     part = worth / t["open_value"]
     return round8((1.0 - part) * t["leverage"] if short else (part - 1.0) * t["leverage"])

@@ -213,6 +213,18 @@ def test_thousands_of_random_markets_agree(proofs, arenas, case_type, strategy, 
         proofs.add(name, trades=trades)
 
 
+def test_a_repriced_entry_trails_from_a_price_between_two_ticks(arenas, case_type):
+    """Without a fee such a fill is at a profit of 3e-8, and the stop trails at once."""
+    waits = THEMES["waiting orders"] | {"seed": 0, "candles": 110, "month_break": 0, "fee": 0.0}
+    trails = {"stoploss": -0.01, "trailing": Trailing(True, 0.002, 0.0), "custom_stop": False}
+    sized = {"slots": -1, "stake": 50.0, "risk_per_trade": 0.005}
+    ours, theirs = arenas["PackProbeStrategy"].run(case_type(**waits | trails | sized))
+    assert [str(found) for found in differences(ours, theirs, tolerance=0.0)] == []
+    between = ours.trades["open_time"] != ours.trades["fill_time"]
+    moved = ours.trades["stop"] != ours.trades["initial_stop"]
+    assert (between & moved).any()
+
+
 def test_the_ladder_rearms_after_a_week(arenas, case_type):
     case = case_type(
         **THEMES["ladder"]
