@@ -9,7 +9,7 @@ export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-long prove check lint fmt types layers bench results docs lock clean
+.PHONY: help setup up test test-long prove explore check lint fmt types layers bench results docs lock clean
 .PHONY: gate gate-bundle gate-verdict gate-renew gate-propose audit static actionlint images image-push image-digest
 .PHONY: image-verify image-smoke channel channel-back
 
@@ -129,6 +129,9 @@ channel:
 channel-back:
 	@set -e; for image in $(IMAGES); do test ! -s $(PUSHED)/$$image.$(CHANNEL) || \
 	docker buildx imagetools create --tag $(REGISTRY)/$$image:$(CHANNEL) $(REGISTRY)/$$image@$$(cat $(PUSHED)/$$image.$(CHANNEL)); done
+
+explore: setup  ## the properties of the first tier with other examples each time
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --hypothesis-profile explore tests/unit
 
 check: lint types layers  ## ruff, mypy, import layers, spelling, workflows
 

@@ -16,8 +16,11 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = ["tests.contract.docker_engine", "tests.contract.journal_servers"]
 
 # Machines that run tests are shared and slow at times; how long an example takes proves nothing.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared")
+_ANY_SPEED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+# The same examples each time, so that a commit passes or fails; `make explore` draws others.
+settings.register_profile("same", derandomize=True, **_ANY_SPEED)
+settings.register_profile("explore", **_ANY_SPEED)
+settings.load_profile("same")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

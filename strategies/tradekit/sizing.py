@@ -23,7 +23,8 @@ def risk_stake(
         return 0.0
     if not (leverage >= 1.0 and math.isfinite(equity * risk_frac * leverage)):
         return 0.0
-    return equity * risk_frac / ((stop_dist_frac + cost_frac) * leverage)
+    stake = equity * risk_frac / ((stop_dist_frac + cost_frac) * leverage)
+    return stake if math.isfinite(stake) else 0.0
 
 
 def liquidation_safe_leverage(

@@ -5,7 +5,7 @@ import math
 import numba
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tradekit import risk, sizing
@@ -98,6 +98,7 @@ def _with_nan(numbers, position):
 
 
 @given(st.tuples(anything, anything, anything, anything, anything))
+@example((485884.0, 4858830655537.0, 1.3132542081022507e-290, 0.0, 1.0))
 def test_risk_stake_never_raises_and_is_never_negative(numbers):
     stake = sizing.risk_stake(*numbers)
     assert stake >= 0.0
