@@ -244,9 +244,13 @@ class _Sqlite:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._raw = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise _unreachable(str(path), error) from None
+        try:
             self._raw.execute("PRAGMA journal_mode = WAL")
             self._raw.execute("PRAGMA synchronous = NORMAL")
-        except (OSError, sqlite3.Error) as error:
+        except sqlite3.Error as error:
+            self._raw.close()
             raise _unreachable(str(path), error) from None
 
     @contextmanager

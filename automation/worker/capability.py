@@ -75,9 +75,9 @@ PACK_PARTS = (
     "_trade_stop",
 )
 # Fingerprints of forms that read differently and do the same.
-PACK_FORMS = frozenset({"94694c723abf00a8"})
+PACK_FORMS = frozenset({"f58702a4f614ff2c"})
 PACK_SIGNALS = ("populate_entry_trend", "populate_exit_trend", "parameter_values")
-PACK_SIGNALS_FORM = "07cfdf38e2289a30"
+PACK_SIGNALS_FORM = "a21ce6d4b61be04f"
 
 PROTECTIONS = ("CooldownPeriod", "StoplossGuard", "MaxDrawdown", "LowProfitPairs")
 _PYTHON_OF_ENUM = {"stoploss_on_exchange", *REASONS}
@@ -217,5 +217,13 @@ def _fingerprint(functions: Iterable[Callable[..., Any]]) -> str:
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
                 node.body = node.body[1:]
-        digest.update(ast.dump(tree).encode())
+        digest.update(repr(_shape(tree)).encode())
     return digest.hexdigest()[:16]
+
+
+def _shape(node: Any) -> Any:
+    """Return a tree without its empty fields, of which each version of Python has others."""
+    if isinstance(node, ast.AST):
+        fields = ((name, _shape(part)) for name, part in ast.iter_fields(node))
+        return type(node).__name__, *(field for field in fields if field[1] not in (None, []))
+    return [_shape(part) for part in node] if isinstance(node, list) else node

@@ -1,5 +1,9 @@
 """What a reader is shown: the best beside what the strategy has, the front, importance."""
 
+from contextlib import closing
+
+import pytest
+
 from automation.tuning.best import front
 from automation.tuning.ranking import summarise, trial_of
 from automation.tuning.report import comparison, markdown
@@ -7,15 +11,20 @@ from automation.tuning.search import Search
 from automation.tuning.storage import open_storage
 
 
-def searched(tmp_path, study, engines, trials=300):
-    storage = open_storage(str(tmp_path / "a.sqlite"))
+@pytest.fixture
+def storage(tmp_path):
+    with closing(open_storage(str(tmp_path / "a.sqlite"))) as opened:
+        yield opened
+
+
+def searched(storage, study, engines, trials=300):
     Search(storage, storage.begin(study, trials), engines, lambda _: None).run()
     return storage
 
 
-def test_the_page_tells_what_was_found(tmp_path, make_study, engines):
+def test_the_page_tells_what_was_found(storage, make_study, engines):
     study = make_study()
-    storage = searched(tmp_path, study, engines())
+    searched(storage, study, engines())
     summary = summarise(storage, study.name)
     assert summary.best.losses < summary.current.losses
     assert summary.finished + summary.stopped == summary.answered == 300
@@ -27,15 +36,15 @@ def test_the_page_tells_what_was_found(tmp_path, make_study, engines):
     assert "Evaluated by the compiled engine." in page
 
 
-def test_freqtrades_engine_is_said_with_its_reasons(tmp_path, make_study, engines):
+def test_freqtrades_engine_is_said_with_its_reasons(storage, make_study, engines):
     study = make_study(engine="freqtrade", reasons=("the strategy's own custom_exit",))
-    page = markdown(summarise(searched(tmp_path, study, engines(), 60), study.name))
+    page = markdown(summarise(searched(storage, study, engines(), 60), study.name))
     assert "does not reproduce the strategy's own custom_exit." in page
 
 
-def test_the_front_holds_what_nothing_beats(tmp_path, make_study, engines):
+def test_the_front_holds_what_nothing_beats(storage, make_study, engines):
     study = make_study("nsga2", 2)
-    storage = searched(tmp_path, study, engines(2))
+    searched(storage, study, engines(2))
     summary = summarise(storage, study.name)
     losses = [each.losses for each in summary.front]
     assert len(losses) > 2
@@ -48,8 +57,8 @@ def test_the_front_holds_what_nothing_beats(tmp_path, make_study, engines):
     assert summary.best.number in {each.number for each in summary.front}
 
 
-def test_two_studies_stand_side_by_side(tmp_path, make_study, engines):
-    storage = searched(tmp_path, make_study(), engines())
+def test_two_studies_stand_side_by_side(storage, make_study, engines):
+    searched(storage, make_study(), engines())
     other = make_study("random")
     Search(storage, storage.begin(other, 60), engines(), lambda _: None).run()
     figures, values = comparison(summarise(storage, "tpe-1"), summarise(storage, "random-1"))
@@ -57,8 +66,7 @@ def test_two_studies_stand_side_by_side(tmp_path, make_study, engines):
     assert ("sampler", "tpe", "random") in figures
 
 
-def test_no_finished_trial_has_no_front(tmp_path, make_study):
-    storage = open_storage(str(tmp_path / "a.sqlite"))
+def test_no_finished_trial_has_no_front(storage, make_study):
     study = storage.begin(make_study(), 10)
     summary = summarise(storage, study.name)
     assert summary.best is None

@@ -1,6 +1,7 @@
 """One seed, one study: whoever evaluates what, in whatever order, and however often it is interrupted."""
 
 import random
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -25,12 +26,10 @@ TRIALS = 230
 
 
 def complete(tmp_path, study, engines, trials=TRIALS, name="a"):
-    storage = open_storage(str(tmp_path / f"{name}.sqlite"))
-    study = storage.begin(study, trials)
-    search = Search(storage, study, engines, lambda _: None)
-    history = search.run()
-    kept = read_history(storage, study)
-    storage.close()
+    with closing(open_storage(str(tmp_path / f"{name}.sqlite"))) as storage:
+        study = storage.begin(study, trials)
+        history = Search(storage, study, engines, lambda _: None).run()
+        kept = read_history(storage, study)
     assert np.array_equal(kept.vectors, history.vectors, equal_nan=True)
     assert np.array_equal(kept.losses, history.losses, equal_nan=True)
     return kept
@@ -125,14 +124,14 @@ def test_hopeless_trials_are_stopped_and_never_the_best(tmp_path, make_study, en
 
 
 def test_silence_is_refused_early_with_its_cause(tmp_path, make_study, engines):
-    storage = open_storage(str(tmp_path / "a.sqlite"))
-    study = storage.begin(make_study(), 5000)
     silent = engines(trades=False, width=2)
-    search = Search(storage, study, silent, lambda _: None, "column up is never a number")
-    with pytest.raises(
-        ConfigError, match=r"none of the first \d+ trials trades: column up is never"
-    ):
-        search.run()
+    with closing(open_storage(str(tmp_path / "a.sqlite"))) as storage:
+        study = storage.begin(make_study(), 5000)
+        search = Search(storage, study, silent, lambda _: None, "column up is never a number")
+        with pytest.raises(
+            ConfigError, match=r"none of the first \d+ trials trades: column up is never"
+        ):
+            search.run()
     assert len(silent.evaluated) < 5000
 
 
