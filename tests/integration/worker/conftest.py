@@ -314,7 +314,7 @@ def code() -> str:
     return digest.hexdigest()[:12]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")  # the code that was loaded, whatever is edited meanwhile
 def proofs() -> Proofs:
     return Proofs(
         Path(os.environ.get("FREQFLEET_PROOF", root() / "user_data" / "proof-engine.jsonl"))
