@@ -178,9 +178,13 @@ class SqliteStore(SqlStore):
             check_same_thread=False,
             timeout=BUSY_TIMEOUT_S,
         )
-        raw.execute("PRAGMA synchronous=FULL")
-        raw.execute("PRAGMA wal_autocheckpoint=4000")
-        raw.execute("PRAGMA journal_size_limit=67108864")
+        try:
+            raw.execute("PRAGMA synchronous=FULL")
+            raw.execute("PRAGMA wal_autocheckpoint=4000")
+            raw.execute("PRAGMA journal_size_limit=67108864")
+        except BaseException:  # the file is no database
+            raw.close()
+            raise
         return SqliteSession(raw)
 
     def _create(self, raw: sqlite3.Connection) -> None:
