@@ -67,6 +67,7 @@ def fly(root: Path, folder: Path, course: Course) -> tuple[list[str], list[Seen]
 
 def strike(world: World, watch: Watch, name: str, dice: random.Random) -> Seen:
     """Do one fault and wait until the fleet is well again."""
+    watch.until_looked()
     worth_usdt, watch.naked_s = world.exchange.worth_usdt(), 0.0
     world.harm()
     FAULTS[name](world, dice)

@@ -31,6 +31,7 @@ class Watch:
         self._was_flat: dict[str, bool] = {}
         self._pids: set[int] = set()
         self._ended = threading.Event()
+        self._looks = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.naked_s = 0.0
         """The longest that a position has had no stop lately; set to 0 by whoever asks."""
@@ -66,6 +67,13 @@ class Watch:
                     self._violate(f"{name} runs {len(pids)} times")
                 with suppress(OSError, ValueError, KeyError):
                     self._look_at(name)
+            self._looks += 1
+
+    def until_looked(self) -> None:
+        """Wait for a look that began after now: what is well between two faults must be seen."""
+        wanted = self._looks + 2
+        while self._looks < wanted and self._thread.is_alive():
+            time.sleep(0.1)
 
     def _look_at(self, name: str) -> None:
         world = self._world
