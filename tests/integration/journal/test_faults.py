@@ -110,12 +110,18 @@ with Journal.open(path) as journal:
 """
 
 
-def test_a_read_only_store_is_said_and_can_still_be_read(tmp_path):
-    folder = tmp_path / "state"
+@pytest.fixture
+def open_folder():
+    """A folder that others reach too, which pytest's own are not: each new run closes them."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def test_a_read_only_store_is_said_and_can_still_be_read(open_folder):
+    folder = open_folder / "state"  # the script gives up root, for whom nothing is read-only
     folder.mkdir()
-    below = [p for p in (tmp_path, *tmp_path.parents) if p.is_relative_to(tempfile.gettempdir())]
-    for place in below[:-1]:
-        place.chmod(0o755)  # the script gives up root, for whom nothing is read-only
     with Journal.open(folder / "journal.db") as journal:
         journal.append("bot.up", actor="a", source="s")
     said = run(READ_ONLY, folder / "journal.db")
